@@ -1,0 +1,123 @@
+"""One WebSocket message as every addon sees it: the payload verbatim, its JSON parsed lazily and once for all.
+
+Reading the type is exact, not a guess: the cheap reading is used only where a duplicate or an escaped key
+cannot hide, anything else is parsed in full.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from typing import Final
+
+import msgspec
+
+MAX_DEPTH: Final = 64
+"""Deepest nesting of objects and arrays that is read; a deeper message is relayed, but recorded as unreadable."""
+
+
+class Head(msgspec.Struct):
+    """The top-level fields that the hot path needs; everything else is skipped, not built."""
+
+    type: str = ""
+    event_id: str | None = None
+    response_id: str | None = None
+    item_id: str | None = None
+    audio: msgspec.Raw = msgspec.Raw()
+    delta: msgspec.Raw = msgspec.Raw()
+
+
+_head = msgspec.json.Decoder(Head).decode
+_NO_HEAD: Final = Head()
+
+
+class Frame:
+    """A complete message of one side.
+
+    `payload` is what was received, unmasked and reassembled; `at` is the monotonic time in seconds at which its
+    last byte arrived. Fragments and masks are the wire's business and are not seen here.
+    """
+
+    __slots__ = ("_event", "_head", "at", "flaw", "from_client", "payload", "text")
+
+    def __init__(self, from_client: bool, payload: bytes, *, text: bool = True, at: float = 0.0) -> None:
+        self.from_client = from_client
+        self.payload = payload
+        self.text = text
+        self.at = at
+        self.flaw: str | None = None
+        """Why the JSON of this message is not clean (set once it was read): shown in records, never fatal."""
+        self._head: Head | None = None
+        self._event: dict[str, Any] | None | bool = False
+
+    @property
+    def head(self) -> Head:
+        """The hot fields. Exact: with one spelling of `"type"` and no escape in the message nothing can hide."""
+        head = self._head
+        if head is None:
+            payload = self.payload
+            if b"\\" not in payload and payload.count(b'"type"') == 1:
+                try:
+                    head = _head(payload)
+                except (msgspec.DecodeError, RecursionError):
+                    head = None
+            if head is None or not head.type:
+                head = self._head_of_event()
+            self._head = head
+        return head
+
+    @property
+    def type(self) -> str:
+        """The event type, or "" where the message has none (audio bytes, Gemini, invalid JSON)."""
+        return self.head.type
+
+    @property
+    def event(self) -> dict[str, Any] | None:
+        """The message as a JSON object, or None with `flaw` set. Of duplicate keys the last one stands here."""
+        if self._event is False:
+            self._event = self._parse()
+        return self._event  # type: ignore[return-value]
+
+    def _parse(self) -> dict[str, Any] | None:
+        try:
+            text = self.payload.decode()
+            event = json.loads(text, object_pairs_hook=self._pairs)
+        except UnicodeDecodeError:
+            self.flaw = "not UTF-8"
+        except RecursionError:
+            self.flaw = "nested too deeply"
+        except ValueError:
+            self.flaw = "invalid JSON"
+        else:
+            if not isinstance(event, dict):
+                self.flaw = "not a JSON object"
+            elif _too_deep(event):
+                self.flaw = f"nested deeper than {MAX_DEPTH} levels"
+            else:
+                return event
+        return None
+
+    def _pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            names = [name for name, _ in pairs]
+            self.flaw = f"duplicate key {next(n for n in names if names.count(n) > 1)[:40]!r}"
+        return made
+
+    def _head_of_event(self) -> Head:
+        event = self.event
+        if event is None:
+            return _NO_HEAD
+        known = {name: event[name] for name in ("type", "event_id", "response_id", "item_id") if isinstance(event.get(name), str)}
+        raw = {name: msgspec.Raw(msgspec.json.encode(event[name])) for name in ("audio", "delta") if isinstance(event.get(name), str)}
+        return Head(**known, **raw)
+
+
+def _too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer)]
+        level = [inner for inner in level if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True
