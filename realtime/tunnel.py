@@ -1,0 +1,296 @@
+"""One relayed WebSocket as a state machine: bytes in, bytes out, no sockets and no clock.
+
+Guarantees: messages leave in the order they came, byte for byte unless a verdict changed that very message; a close
+code is mirrored to the other side; an abnormal end never looks like a normal one; nothing is buffered without bound.
+
+    open --Close from one side--> mirroring --Close from the other--> done
+    open --own close, EOF, violation--> lingering --both answered or time out--> done
+
+While lingering, messages are still inspected (the usage of a cancelled answer may be among them) but no longer relayed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from typing import Literal
+
+from realtime.frame import Frame
+from realtime.framing import BINARY
+from realtime.framing import CLOSE
+from realtime.framing import PING
+from realtime.framing import PONG
+from realtime.framing import TEXT
+from realtime.framing import Close
+from realtime.framing import FrameReader
+from realtime.framing import Message
+from realtime.framing import decode_close
+from realtime.framing import encode
+from realtime.framing import encode_close
+
+Side = Literal["client", "upstream", "proxy"]
+
+PING_EVERY: Final = 15.0
+SILENCE: Final = 45.0
+"""Seconds without a byte, pongs included, after which a peer counts as gone."""
+LINGER: Final = 2.0
+"""Seconds that a peer has to answer a Close."""
+
+
+POLICY: Final = Close(1008)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What shall happen to a message that does not simply pass.
+
+    `drop` it, `replace` its payload, `hold` it and all that follow in its direction until `settle`, or `close` the
+    session. `reply` are text messages to its sender; `release` first lets held messages of its direction go.
+    """
+
+    action: Literal["pass", "drop", "replace", "hold", "close"]
+    payload: bytes = b""
+    reply: tuple[bytes, ...] = ()
+    close: Close = POLICY
+    release: bool = False
+
+
+_SPARED: Final = {"client": (1001, "client went away"), "upstream": (1011, "upstream connection lost")}
+"""What the other side is told when the named one vanished or broke the protocol."""
+
+Inspect = Callable[[Frame], Verdict | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a session ended: the first cause, not what followed from it. 1006 when a side vanished without a Close."""
+
+    code: int
+    reason: str
+    side: Side
+
+
+@dataclass(slots=True)
+class _Held:
+    frame: Frame
+    wire: bytes
+    settled: bool
+
+
+class Leg:
+    """One side of the tunnel: what it sent, what is to be sent to it, and how far its close handshake is."""
+
+    __slots__ = ("closed", "closing", "deadline", "gone", "heard", "held", "held_bytes", "name", "out", "pinged", "reader")
+
+    def __init__(self, name: Literal["client", "upstream"], limit: int, now: float) -> None:
+        self.name = name
+        self.reader = FrameReader(masked=name == "client", limit=limit)
+        self.out: list[bytes] = []
+        self.held: deque[_Held] = deque()
+        """Messages *from* this leg that wait for a verdict, and those behind them."""
+        self.held_bytes = 0
+        self.heard = now
+        self.pinged = now
+        self.closing: Close | None = None
+        """The Close that was sent to this leg."""
+        self.closed: Close | None = None
+        """The Close that this leg sent."""
+        self.gone = False
+        """Its connection ended, in one way or another."""
+        self.deadline: float | None = None
+
+    def send(self, opcode: int, payload: bytes) -> None:
+        """Queue a frame of our own, masked afresh towards the upstream; nothing follows a Close."""
+        if self.closing is None and not self.gone:
+            self.out.append(encode(opcode, payload, os.urandom(4) if self.name == "upstream" else b""))
+
+    def send_close(self, close: Close, now: float) -> None:
+        if self.closing is None:
+            self.send(CLOSE, encode_close(close))
+            self.closing = close
+            self.deadline = now + LINGER
+
+    @property
+    def done(self) -> bool:
+        """True when its connection may be shut: gone, or both Close frames are exchanged."""
+        return self.gone or (self.closing is not None and self.closed is not None)
+
+
+class Tunnel:
+    """Both legs of a session. After every call, take what `client.out` and `upstream.out` hold and send it."""
+
+    def __init__(
+        self,
+        inspect: Inspect,
+        *,
+        now: float,
+        message_limit: int = 16 << 20,
+        held_limit: int = 16 << 20,
+        error_event: Callable[[Close], bytes | None] = lambda close: None,
+    ) -> None:
+        self.client = Leg("client", message_limit, now)
+        self.upstream = Leg("upstream", message_limit, now)
+        self.ending: Ending | None = None
+        self.last_message = now
+        self._inspect = inspect
+        self._held_limit = held_limit
+        self._error_event = error_event
+
+    @property
+    def done(self) -> bool:
+        return self.client.done and self.upstream.done
+
+    def receive(self, from_client: bool, data: bytes, now: float) -> None:
+        """Bytes from one side: inspect each message they complete and queue what the other side shall get."""
+        source, target = (self.client, self.upstream) if from_client else (self.upstream, self.client)
+        source.heard = now
+        reader = source.reader
+        start = end = -1
+        for message in reader.feed(data):
+            opcode = message.opcode
+            if opcode > BINARY:
+                self._control(source, target, message, now)
+                continue
+            if source.closed is not None:
+                continue
+            self.last_message = now
+            frame = Frame(from_client, message.payload, text=opcode == TEXT, at=now)
+            verdict = self._inspect(frame)
+            if verdict is None and message.wire is None and not source.held and target.closing is None:
+                if message.start == end:
+                    end = message.end
+                    continue
+                if start >= 0:
+                    target.out.append(reader.chunk[start:end])
+                start, end = message.start, message.end
+                continue
+            if start >= 0:
+                target.out.append(reader.chunk[start:end])
+                start = end = -1
+            self._judge(source, target, frame, _wire_of(reader, message), verdict, now)
+        if start >= 0 and target.closing is None:
+            target.out.append(reader.chunk if end - start == len(reader.chunk) else reader.chunk[start:end])
+        if reader.fault is not None and self.ending is None:
+            self._refuse(source, reader.fault, now)
+
+    def settle(self, from_client: bool, verdict: Verdict | None, now: float) -> None:
+        """Decide the oldest held message of a direction; what waited behind it goes as far as it is settled."""
+        source, target = (self.client, self.upstream) if from_client else (self.upstream, self.client)
+        held = next(entry for entry in source.held if not entry.settled)
+        held.settled = True
+        if verdict is not None:
+            held.wire = self._outcome(source, target, held.frame, held.wire, verdict, now)
+        self._flush_held(source, target)
+
+    def inject(self, to_client: bool, payload: bytes, *, text: bool = True) -> None:
+        """Send a message of our own, in its place behind what is already queued."""
+        (self.client if to_client else self.upstream).send(TEXT if text else BINARY, payload)
+
+    def close(self, close: Close, now: float) -> None:
+        """End the session for a reason of our own: the error event that says why, then the code, on both legs."""
+        if self.ending is None:
+            self._end(Ending(close.code, close.reason, "proxy"), close, close, now)
+
+    def lost(self, from_client: bool, now: float, reason: str = "connection lost") -> None:
+        """One side's connection ended."""
+        leg = self.client if from_client else self.upstream
+        if leg.gone:
+            return
+        leg.gone = True
+        if self.ending is None and leg.closed is None:
+            told = Close(*_SPARED[leg.name])
+            self._end(Ending(1006, reason, leg.name), told, told, now)
+        elif leg.closing is None or leg.closed is None:
+            self._follow(leg, now)
+
+    def tick(self, now: float) -> None:
+        """Pings, silence and overdue Close answers; call it about every second."""
+        for leg in (self.client, self.upstream):
+            if leg.done:
+                continue
+            if leg.deadline is not None and now >= leg.deadline:
+                leg.gone = True
+                self._follow(leg, now)
+            elif leg.deadline is None and now - leg.heard >= SILENCE:
+                self.lost(leg is self.client, now, f"nothing heard for {SILENCE:.0f} s")
+            elif leg.deadline is None and now - leg.pinged >= PING_EVERY:
+                leg.pinged = now
+                leg.send(PING, b"voicetap")
+
+    def _control(self, source: Leg, target: Leg, message: Message, now: float) -> None:
+        if message.opcode == PING:
+            source.send(PONG, message.payload)
+        elif message.opcode == CLOSE and source.closed is None:
+            source.closed = close = decode_close(message.payload)
+            if self.ending is None:
+                self.ending = Ending(close.code, close.reason, source.name)
+            self._flush_held(source, target, all_of_it=True)
+            self._follow(source, now)
+
+    def _follow(self, leg: Leg, now: float) -> None:
+        """A leg closed or is gone: the other one gets the same code, and the first one its answer when the other is done."""
+        other = self.upstream if leg is self.client else self.client
+        if other.closing is None:
+            other.send_close(leg.closed or other.closed or Close(1001), now)
+        if other.closed is not None or other.gone:
+            leg.send_close(other.closed or leg.closed or Close(1001), now)
+
+    def _refuse(self, source: Leg, fault: Close, now: float) -> None:
+        """A side broke the protocol: it gets the code for that, the other one is told what it means for it."""
+        spared = fault if fault.code == 1009 else Close(*_SPARED[source.name])
+        ending = Ending(fault.code, f"{fault.reason} (from the {source.name})", "proxy")
+        self._end(ending, *((fault, spared) if source is self.client else (spared, fault)), now)
+
+    def _end(self, ending: Ending, to_client: Close, to_upstream: Close, now: float) -> None:
+        self.ending = ending
+        if to_client.code != 1000 and (event := self._error_event(to_client)) is not None:
+            self.client.send(TEXT, event)
+        self.client.send_close(to_client, now)
+        self.upstream.send_close(to_upstream, now)
+
+    def _judge(self, source: Leg, target: Leg, frame: Frame, wire: bytes, verdict: Verdict | None, now: float) -> None:
+        if verdict is not None and verdict.release:
+            for entry in source.held:
+                entry.settled = True
+            self._flush_held(source, target)
+        hold = verdict is not None and verdict.action == "hold"
+        if verdict is not None and not hold:
+            wire = self._outcome(source, target, frame, wire, verdict, now)
+        if not source.held and not hold:
+            if wire and target.closing is None:
+                target.out.append(wire)
+            return
+        source.held.append(_Held(frame, wire, settled=not hold))
+        source.held_bytes += len(wire)
+        if source.held_bytes > self._held_limit:
+            self.close(Close(1008, f"more than {self._held_limit} bytes held"), now)
+
+    def _outcome(self, source: Leg, target: Leg, frame: Frame, wire: bytes, verdict: Verdict, now: float) -> bytes:
+        """Carry out a final verdict; returns the wire bytes that take the message's place (none when it is dropped)."""
+        for event in verdict.reply:
+            source.send(TEXT, event)
+        match verdict.action:
+            case "replace":
+                mask = os.urandom(4) if target.name == "upstream" else b""
+                return encode(TEXT if frame.text else BINARY, verdict.payload, mask)
+            case "close":
+                self.close(verdict.close, now)
+                return b""
+            case "drop":
+                return b""
+            case _:
+                return wire
+
+    def _flush_held(self, source: Leg, target: Leg, *, all_of_it: bool = False) -> None:
+        while source.held and (source.held[0].settled or all_of_it):
+            entry = source.held.popleft()
+            source.held_bytes -= len(entry.wire)
+            if entry.settled and entry.wire and target.closing is None:
+                target.out.append(entry.wire)
+
+
+def _wire_of(reader: FrameReader, message: Message) -> bytes:
+    return message.wire if message.wire is not None else reader.chunk[message.start : message.end]
