@@ -1,0 +1,72 @@
+"""`python -m bench`: runs the parts, writes bench/out/<part>.json, and rewrites the marked tables of docs/performance.md."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+
+from bench import machine
+from bench import tables
+from bench.parts import PARTS
+from bench.peers import PEERS
+from bench.run import FULL
+from bench.run import QUICK
+from bench.run import Run
+from bench.upstream import serving
+
+OUT: Final = Path(__file__).parent / "out"
+DOCS: Final = Path(__file__).parent.parent / "docs" / "performance.md"
+_USUAL: Final = tuple(peer for peer in PEERS if peer != "voicetap-parsed")
+_QUICK: Final = ("direct", "voicetap", "mitmdump", "websockets", "nginx")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Measures voicetap beside other relays; 20 to 25 minutes, or 3 with --quick."
+    )
+    parser.add_argument("--quick", action="store_true", help="one short round, fewer peers; figures are rough")
+    parser.add_argument("--only", action="append", choices=tuple(PARTS), metavar="NAME", help=f"a part, repeatable: {', '.join(PARTS)}")
+    parser.add_argument("--peer", action="append", choices=tuple(PEERS), metavar="NAME", help=f"a peer, repeatable: {', '.join(PEERS)}")
+    parser.add_argument("--parsed", action="store_true", help="also measure voicetap with 20 policies that look at every frame")
+    parser.add_argument("--tables", action="store_true", help="measure nothing, only rewrite the tables from the last results")
+    parser.add_argument("--keep-docs", action="store_true", help="leave docs/performance.md alone")
+    return parser.parse_args()
+
+
+def _peers(arguments: argparse.Namespace) -> tuple[str, ...]:
+    chosen = tuple(arguments.peer or (_QUICK if arguments.quick else _USUAL))
+    return (*chosen, "voicetap-parsed") if arguments.parsed else chosen
+
+
+async def _measure(arguments: argparse.Namespace) -> None:
+    scale = QUICK if arguments.quick else FULL
+    async with serving() as upstream:
+        run = Run(upstream, scale, _peers(arguments))
+        for part in arguments.only or PARTS:
+            run.say(f"{part}:")
+            began = perf_counter()
+            rows = await PARTS[part](run)
+            result = {"part": part, "machine": machine.facts(), "scale": asdict(scale), "quick": arguments.quick, "skipped": run.skipped}
+            result |= {"seconds": round(perf_counter() - began, 1), "rows": rows}
+            (OUT / f"{part}.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+def main() -> None:
+    arguments = _arguments()
+    OUT.mkdir(exist_ok=True)
+    machine.many_files()
+    if not arguments.tables:
+        machine.pin(os.getpid(), load=True)
+        asyncio.run(_measure(arguments))
+    if not arguments.keep_docs:
+        tables.rewrite(DOCS, OUT)
+
+
+if __name__ == "__main__":
+    main()

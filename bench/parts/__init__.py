@@ -1,0 +1,27 @@
+"""What is measured, one file each: `measure(run)` returns the rows that go into the part's JSON and its table."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from collections.abc import Callable
+from typing import Final
+
+from bench.parts import bursts
+from bench.parts import frames
+from bench.parts import latency
+from bench.parts import memory
+from bench.parts import paced
+from bench.parts import setup
+from bench.parts import slow
+from bench.run import Row
+from bench.run import Run
+
+PARTS: Final[dict[str, Callable[[Run], Awaitable[list[Row]]]]] = {
+    "frames": frames.measure,
+    "bursts": bursts.measure,
+    "latency": latency.measure,
+    "paced": paced.measure,
+    "setup": setup.measure,
+    "memory": memory.measure,
+    "slow": slow.measure,
+}

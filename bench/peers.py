@@ -1,0 +1,212 @@
+"""The proxies that are compared: each an async context manager that starts one in front of the bench's upstream.
+
+A peer that is not installed raises Absent with the reason; nothing is measured in its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Final
+
+from bench.process import START
+from bench.process import Meter
+from bench.process import free_port
+from bench.process import listening
+from bench.process import running
+from bench.process import tail
+from bench.settings import KEY
+from bench.settings import LITELLM_MODEL
+from bench.settings import litellm_config
+from bench.settings import nginx_conf
+from bench.settings import voicetap_rules
+
+ROOT: Final = Path(__file__).parent.parent
+GO_SOURCE: Final = Path(__file__).parent / "go" / "relay.go"
+_NGINX_PLACES: Final = ("nginx", "/usr/sbin/nginx", "/usr/local/sbin/nginx")
+
+
+class Absent(Exception):
+    """This peer cannot run here; says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a client connects, and the process behind it (None where there is no proxy)."""
+
+    name: str
+    port: int
+    pid: int | None = None
+    path: str = "/v1/realtime?model=bench"
+    headers: dict[str, str] = field(default_factory=lambda: {"Authorization": f"Bearer {KEY}"})
+    host: str = "127.0.0.1"
+
+    @property
+    def meter(self) -> Meter | None:
+        return Meter(self.pid) if self.pid else None
+
+
+Peer = Callable[[int, Path], AbstractAsyncContextManager[Target]]
+"""Takes the upstream's port and an empty directory of its own."""
+
+
+@asynccontextmanager
+async def direct(upstream: int, _: Path) -> AsyncIterator[Target]:
+    yield Target("direct", upstream)
+
+
+async def _announced(process: asyncio.subprocess.Process, log: Path) -> int:
+    """The gateway port that voicetap prints when it serves."""
+    for _ in range(int(START / 0.05)):
+        if found := re.search(r"voicetap ready gateway=\S+:(\d+) ", log.read_text()):
+            return int(found[1])
+        if process.returncode is not None:
+            break
+        await asyncio.sleep(0.05)
+    raise RuntimeError(f"voicetap did not get ready: {tail(log)}")
+
+
+@asynccontextmanager
+async def _voicetap(name: str, upstream: int, home: Path, prefix: tuple[str, ...] = (), *, parsed: bool = False) -> AsyncIterator[Target]:
+    rules = home / "rules.yaml"
+    rules.write_text(voicetap_rules(upstream, parsed=parsed))
+    command = (sys.executable, *prefix, "-m", "cli", "start", "--rules", str(rules), "--data", str(home / "data"))
+    async with running(command, home / "log", {"PYTHONPATH": str(ROOT)}) as process:
+        yield Target(name, await _announced(process, home / "log"), process.pid)
+
+
+@asynccontextmanager
+async def voicetap(upstream: int, home: Path) -> AsyncIterator[Target]:
+    """All addons on, no policy: audio takes the spliced path."""
+    async with _voicetap("voicetap", upstream, home) as target:
+        yield target
+
+
+@asynccontextmanager
+async def voicetap_parsed(upstream: int, home: Path) -> AsyncIterator[Target]:
+    """Twenty policies that look at every frame: nothing is spliced."""
+    async with _voicetap("voicetap, 20 policies", upstream, home, parsed=True) as target:
+        yield target
+
+
+@asynccontextmanager
+async def _on_port(name: str, port: int, command: tuple[str | Path, ...], home: Path, **more: object) -> AsyncIterator[Target]:
+    async with running(command, home / "log") as process:
+        await listening(port, process, home / "log")
+        yield Target(name, port, process.pid, **more)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def mitmdump(upstream: int, home: Path) -> AsyncIterator[Target]:
+    """Stock, same version, reverse mode, no addon scripts, no flow output."""
+    port = free_port()
+    sets = ("--set", "flow_detail=0", "--set", f"confdir={home / 'conf'}", "--listen-host", "127.0.0.1", "-p", str(port))
+    command = (Path(sys.executable).with_name("mitmdump"), "--mode", f"reverse:http://127.0.0.1:{upstream}", *sets, "-q")
+    async with _on_port("mitmdump", port, command, home) as target:
+        yield target
+
+
+@asynccontextmanager
+async def websockets_relay(upstream: int, home: Path) -> AsyncIterator[Target]:
+    port = free_port()
+    script = Path(__file__).with_name("relay_websockets.py")
+    async with _on_port("websockets", port, (sys.executable, script, str(port), f"ws://127.0.0.1:{upstream}"), home) as target:
+        yield target
+
+
+@asynccontextmanager
+async def nginx(upstream: int, home: Path) -> AsyncIterator[Target]:
+    binary = next((found for place in _NGINX_PLACES if (found := shutil.which(place))), None)
+    if not binary:
+        raise Absent("nginx is not installed")
+    port = free_port()
+    conf = home / "nginx.conf"
+    conf.write_text(nginx_conf(port, upstream, home))
+    async with _on_port("nginx", port, (binary, "-p", home, "-c", conf, "-e", home / "error.log"), home) as target:
+        yield target
+
+
+async def _go_binary() -> Path:
+    """The compiled relay, kept between runs under the hash of its source."""
+    compiler = shutil.which("go")
+    if not compiler:
+        raise Absent("no Go compiler on the PATH")
+    place = ROOT / "bench" / "out" / f"relay-{hashlib.sha256(GO_SOURCE.read_bytes()).hexdigest()[:12]}"
+    if not place.exists():
+        place.parent.mkdir(exist_ok=True)
+        build = await asyncio.create_subprocess_exec(compiler, "build", "-o", place, GO_SOURCE, env={**os.environ, "GO111MODULE": "off"})
+        if await build.wait():
+            raise Absent("the Go relay did not compile")
+    return place
+
+
+@asynccontextmanager
+async def _go(name: str, mode: str, upstream: int, home: Path) -> AsyncIterator[Target]:
+    port = free_port()
+    command = (await _go_binary(), mode, f"127.0.0.1:{port}", f"127.0.0.1:{upstream}")
+    async with _on_port(name, port, command, home) as target:
+        yield target
+
+
+@asynccontextmanager
+async def go_frames(upstream: int, home: Path) -> AsyncIterator[Target]:
+    """Reads every frame header and unmasks every client payload."""
+    async with _go("go, frames", "frames", upstream, home) as target:
+        yield target
+
+
+@asynccontextmanager
+async def go_copy(upstream: int, home: Path) -> AsyncIterator[Target]:
+    """io.Copy both ways: sees bytes, never a frame."""
+    async with _go("go, copy", "copy", upstream, home) as target:
+        yield target
+
+
+@asynccontextmanager
+async def litellm(upstream: int, home: Path) -> AsyncIterator[Target]:
+    """LiteLLM's proxy from the environment that LITELLM_PYTHON names, with no database and no callbacks."""
+    python = os.environ.get("LITELLM_PYTHON")
+    if not python:
+        raise Absent("LITELLM_PYTHON names no interpreter that has litellm[proxy]")
+    if subprocess.run([python, "-c", "import litellm.proxy.proxy_server"], capture_output=True, check=False).returncode:
+        raise Absent(f"{python} cannot import litellm.proxy.proxy_server")
+    port = free_port()
+    (home / "config.yaml").write_text(litellm_config(upstream))
+    entry = Path(python).with_name("litellm")
+    command = (entry, "--config", home / "config.yaml", "--host", "127.0.0.1", "--port", str(port), "--telemetry", "False")
+    async with _on_port("litellm", port, command, home, path=f"/v1/realtime?model={LITELLM_MODEL}") as target:
+        yield target
+
+
+PEERS: Final[dict[str, Peer]] = {
+    "direct": direct,
+    "voicetap": voicetap,
+    "voicetap-parsed": voicetap_parsed,
+    "mitmdump": mitmdump,
+    "websockets": websockets_relay,
+    "litellm": litellm,
+    "go-frames": go_frames,
+    "go-copy": go_copy,
+    "nginx": nginx,
+}
+
+
+@asynccontextmanager
+async def start(peer: str, upstream: int) -> AsyncIterator[Target]:
+    """One peer in a directory of its own that is gone afterwards. Raises Absent."""
+    with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as home:
+        async with PEERS[peer](upstream, Path(home)) as target:
+            yield target

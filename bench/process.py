@@ -1,0 +1,87 @@
+"""A proxy under test as an operating-system process: started on its core, measured from outside, ended by its own id."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+
+from bench import machine
+
+START: float = 60.0
+"""Seconds a proxy may take to listen."""
+
+
+class Meter:
+    """CPU seconds and resident bytes of a process and its children."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+
+    def _family(self) -> list[psutil.Process]:
+        return [self._process, *self._process.children(recursive=True)]
+
+    def cpu(self) -> float:
+        times = [process.cpu_times() for process in self._family()]
+        return sum(time.user + time.system for time in times)
+
+    def rss(self) -> int:
+        return sum(process.memory_info().rss for process in self._family())
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def listening(port: int, process: asyncio.subprocess.Process, log: Path) -> None:
+    """Waits until somebody accepts on the port. Raises RuntimeError with the end of the log when the process died or is too slow."""
+    for _ in range(int(START / 0.05)):
+        if process.returncode is not None:
+            break
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.05)
+        else:
+            writer.close()
+            return
+    raise RuntimeError(f"not listening on {port}: {tail(log)}")
+
+
+def tail(log: Path) -> str:
+    return log.read_text(errors="replace")[-1_500:].strip() or "no output"
+
+
+@asynccontextmanager
+async def running(
+    command: Sequence[str | Path],
+    log: Path,
+    env: Mapping[str, str] | None = None,
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Starts the command pinned to the proxy's core with its output in `log`; ends it with SIGTERM, after ten seconds with SIGKILL."""
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, env={**os.environ, **(env or {})}
+        )
+    machine.pin(process.pid)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), 10)
+        except TimeoutError:
+            process.kill()
+            await process.wait()

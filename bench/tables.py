@@ -1,0 +1,149 @@
+"""Results to Markdown: each `<!-- bench:NAME -->` … `<!-- /bench:NAME -->` block of a document is replaced by the table of that part.
+
+A part without a result leaves its block as it stands.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from typing import Final
+
+Row = Mapping[str, Any]
+
+LABELS: Final = {
+    "direct": "no proxy",
+    "voicetap": "**voicetap**, all addons, no policy on audio",
+    "voicetap-parsed": "**voicetap**, 20 policies on every frame",
+    "mitmdump": "stock `mitmdump`",
+    "websockets": "bare `websockets` relay",
+    "litellm": "LiteLLM proxy",
+    "go-frames": "Go relay, frame by frame",
+    "go-copy": "Go relay, `io.Copy`",
+    "nginx": "nginx",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A heading, the figure behind it and how it is written; a row without that figure shows a dash."""
+
+    head: str
+    name: str
+    form: str = "{:,.1f}"
+
+    def cell(self, row: Row) -> str:
+        value = row.get(self.name)
+        return "–" if value is None else self.form.format(value)
+
+
+def _bursts(figure: str, form: str) -> tuple[Column, ...]:
+    return tuple(
+        Column(f"{way} {size // 1024} KB", f"{way}_{size}_{figure}", form) for way in ("down", "up") for size in (2_048, 4_096, 8_192)
+    )
+
+
+_WHOLE: Final = "{:,.0f}"
+_FINE: Final = "{:.2f}"
+TABLES: Final[dict[str, tuple[Column, ...]]] = {
+    "frames": (Column("CPU µs a frame", "us_per_frame"), Column("frames a second", "frames_per_s", _WHOLE)),
+    "bursts": (*_bursts("us_per_frame", "{:,.1f}"),),
+    "latency": (
+        Column("closed loop p50 ms", "loop_p50_ms", _FINE),
+        Column("p99", "loop_p99_ms", _FINE),
+        Column("added p50", "loop_p50_ms_added", _FINE),
+        Column("added p99", "loop_p99_ms_added", _FINE),
+        Column("paced p50 ms", "pace_p50_ms", _FINE),
+        Column("p99", "pace_p99_ms", _FINE),
+        Column("added p50", "pace_p50_ms_added", _FINE),
+        Column("added p99", "pace_p99_ms_added", _FINE),
+        Column("CPU µs a paced frame", "pace_us_per_frame", _WHOLE),
+    ),
+    "paced": (
+        Column("sessions", "sessions", _WHOLE),
+        Column("p99 added ms", "p99_added_ms"),
+        Column("CPU µs a frame", "us_per_frame"),
+        Column("share of the core", "core", "{:.0%}"),
+    ),
+    "setup": (
+        Column("p50 ms", "p50_ms", _FINE),
+        Column("p99 ms", "p99_ms", _FINE),
+        Column("sessions a second", "sessions_per_s", _WHOLE),
+        Column("CPU ms each", "cpu_ms", _FINE),
+    ),
+    "memory": (
+        Column("RSS at start MB", "start_mb", _WHOLE),
+        Column("after frames", "frames", _WHOLE),
+        Column("RSS then MB", "end_mb", _WHOLE),
+        Column("growth MB", "growth_mb"),
+        Column("over frames", "growth_frames", _WHOLE),
+        Column("KB a live session", "live_session_kb", _WHOLE),
+    ),
+    "slow": (
+        Column("memory held MB", "peak_growth_mb"),
+        Column("own uplink, of 100", "uplink_passed", _WHOLE),
+        Column("neighbour's echo p99 ms", "neighbour_p99_ms"),
+    ),
+}
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _named(row: Row) -> str:
+    label = LABELS.get(row["peer"], row["peer"])
+    problem = next((str(row[name]) for name in row if name.endswith("error")), None)
+    return f"{label} ({problem[:80]})" if problem else label
+
+
+def _peers(part: str, rows: Sequence[Row]) -> list[str]:
+    columns = TABLES[part]
+    head = [_line(["", *(column.head for column in columns)]), _line(["---", *("---:" for _ in columns)])]
+    return head + [_line([_named(row), *(column.cell(row) for column in columns)]) for row in rows]
+
+
+def _log(_: str, rows: Sequence[Row]) -> list[str]:
+    return ["| | |", "| --- | ---: |", *(_line([row["what"], row["shown"]]) for row in rows)]
+
+
+def _profile(_: str, rows: Sequence[Row]) -> list[str]:
+    lines = [_line([row["where"], f"{row['us_per_frame']:.2f}", f"{row['share']:.0%}"]) for row in rows]
+    return ["| where | CPU µs a frame | share |", "| --- | ---: | ---: |", *lines]
+
+
+_SPECIAL: Final[dict[str, Callable[[str, Sequence[Row]], list[str]]]] = {"log": _log, "profile": _profile}
+
+
+def _footnote(result: Mapping[str, Any]) -> str:
+    facts = result["machine"]
+    packages = ", ".join(f"{name} {number}" for name, number in facts["packages"].items() if number)
+    pinned = "proxy and load on a core each" if facts["pinned"] else "proxy and load share cores"
+    rounds = (
+        f"{result['scale']['rounds']} round{'s' if result['scale']['rounds'] > 1 else ''}, {'quick' if result['quick'] else 'full'} scale"
+    )
+    skipped = "".join(f" Not measured: {peer} ({reason[:120]})." for peer, reason in result["skipped"].items())
+    return f"<sub>{facts['at'][:10]}, {facts['cpu']}, {facts['cores']} cores, {pinned}, Python {facts['python']}, {packages}; {rounds}.{skipped}</sub>"
+
+
+def block(result: Mapping[str, Any]) -> str:
+    """The Markdown of one part's result, without its markers."""
+    part = result["part"]
+    return "\n".join([*_SPECIAL.get(part, _peers)(part, result["rows"]), "", _footnote(result)])
+
+
+def rewrite(document: Path, results: Path) -> None:
+    """Replaces each marked block of the document for which there is a result."""
+    text = document.read_text()
+    for path in sorted(results.glob("*.json")):
+        result = json.loads(path.read_text())
+        mark = re.escape(result["part"])
+        made = f"<!-- bench:{result['part']} -->\n{block(result)}\n<!-- /bench:{result['part']} -->"
+        text = re.sub(rf"<!-- bench:{mark} -->.*?<!-- /bench:{mark} -->", lambda _, made=made: made, text, flags=re.DOTALL)  # type: ignore[misc]
+    document.write_text(text)
