@@ -74,10 +74,13 @@ class Ending:
 
 
 @dataclass(slots=True)
-class _Held:
+class Held:
+    """A message that waits: for its own verdict, or (`settled`) for one before it. `asked` is its owner's to use."""
+
     frame: Frame
     wire: bytes
     settled: bool
+    asked: bool = False
 
 
 class Leg:
@@ -89,7 +92,7 @@ class Leg:
         self.name = name
         self.reader = FrameReader(masked=name == "client", limit=limit)
         self.out: list[bytes] = []
-        self.held: deque[_Held] = deque()
+        self.held: deque[Held] = deque()
         """Messages *from* this leg that wait for a verdict, and those behind them."""
         self.held_bytes = 0
         self.heard = now
@@ -176,12 +179,15 @@ class Tunnel:
         if reader.fault is not None and self.ending is None:
             self._refuse(source, reader.fault, now)
 
-    def settle(self, from_client: bool, verdict: Verdict | None, now: float) -> None:
-        """Decide the oldest held message of a direction; what waited behind it goes as far as it is settled."""
-        source, target = (self.client, self.upstream) if from_client else (self.upstream, self.client)
-        held = next(entry for entry in source.held if not entry.settled)
+    def settle(self, held: Held, verdict: Verdict | None, now: float) -> None:
+        """Decide a held message; what waited behind it goes as far as it is settled. A further `hold` leaves it waiting."""
+        source, target = (self.client, self.upstream) if held.frame.from_client else (self.upstream, self.client)
+        if verdict is not None and verdict.action == "hold":
+            return
         held.settled = True
         if verdict is not None:
+            if verdict.release:
+                self._release(source, held)
             held.wire = self._outcome(source, target, held.frame, held.wire, verdict, now)
         self._flush_held(source, target)
 
@@ -253,8 +259,7 @@ class Tunnel:
 
     def _judge(self, source: Leg, target: Leg, frame: Frame, wire: bytes, verdict: Verdict | None, now: float) -> None:
         if verdict is not None and verdict.release:
-            for entry in source.held:
-                entry.settled = True
+            self._release(source)
             self._flush_held(source, target)
         hold = verdict is not None and verdict.action == "hold"
         if verdict is not None and not hold:
@@ -263,7 +268,7 @@ class Tunnel:
             if wire and target.closing is None:
                 target.out.append(wire)
             return
-        source.held.append(_Held(frame, wire, settled=not hold))
+        source.held.append(Held(frame, wire, settled=not hold))
         source.held_bytes += len(wire)
         if source.held_bytes > self._held_limit:
             self.close(Close(1008, f"more than {self._held_limit} bytes held"), now)
@@ -283,6 +288,12 @@ class Tunnel:
                 return b""
             case _:
                 return wire
+
+    def _release(self, source: Leg, before: Held | None = None) -> None:
+        for entry in source.held:
+            if entry is before:
+                break
+            entry.settled = True
 
     def _flush_held(self, source: Leg, target: Leg, *, all_of_it: bool = False) -> None:
         while source.held and (source.held[0].settled or all_of_it):

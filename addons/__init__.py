@@ -1,0 +1,1 @@
+"""The I/O shell: mitmproxy hooks, one concern a file."""
