@@ -1,0 +1,147 @@
+"""The model that was authorised is the one that runs, however a message spells it."""
+
+import json
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+
+from realtime.frame import Frame
+from realtime.framing import Close
+from realtime.pin import WAIT_FRAMES
+from realtime.pin import WAIT_SECONDS
+from realtime.pin import ModelPin
+from realtime.tunnel import Verdict
+
+DEPLOYED = {"gpt-realtime": "rt-prod-eu"}
+
+
+def pin(*, allowed: str | None = None, asr: bool = False, model: str | None = "gpt-realtime", dialect: str = "openai") -> ModelPin:
+    return ModelPin(
+        dialect=dialect,
+        allowed=lambda name: allowed is None or fnmatchcase(name, allowed),
+        resolve=lambda name: (name, DEPLOYED.get(name, name)),
+        restricted=allowed is not None,
+        asr=asr,
+        model=model,
+        opened=0.0,
+    )
+
+
+def said(event: dict[str, Any] | str, *, client: bool = True) -> Frame:
+    return Frame(client, event.encode() if isinstance(event, str) else json.dumps(event).encode())
+
+
+def update(**session: Any) -> dict[str, Any]:
+    return {"type": "session.update", "event_id": "e1", "session": session}
+
+
+def replaced(verdict: Verdict | None) -> Any:
+    assert verdict is not None
+    assert verdict.action == "replace"
+    return json.loads(verdict.payload)
+
+
+def reply(verdict: Verdict | None) -> Any:
+    assert verdict is not None
+    assert verdict.action == "drop"
+    return json.loads(verdict.reply[0])
+
+
+def test_messages_that_name_no_model_pass() -> None:
+    for event in (update(voice="marin"), {"type": "input_audio_buffer.append", "audio": "AAAA"}, {"type": "made.up", "model": 1}):
+        assert pin(allowed="gpt-*").check(said(event)) is None
+
+
+def test_the_alias_is_applied_in_place() -> None:
+    event = '{"type":"session.update", "session":{"x":1.10,"model":"gpt-realtime"}}'
+    verdict = pin().check(said(event))
+    assert verdict == Verdict("replace", payload=event.replace("gpt-realtime", "rt-prod-eu").encode())
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        update(model="other"),
+        update(audio={"input": {"transcription": {"model": "other"}}}),
+        update(input_audio_transcription={"model": "other"}),
+        {"type": "transcription_session.update", "session": {"input_audio_transcription": {"model": "other"}}},
+        {"type": "response.create", "response": {"model": "other"}},
+        {"type": "session.start", "session": {"model": "other"}},
+        '{"type":"session\\u002eupdate","session":{"model":"other"}}',
+        '{"session":{"mod\\u0065l":"other"},"type":"session.update"}',
+    ],
+)
+def test_a_model_outside_the_allow_list_is_refused_with_the_cause(event: dict[str, Any] | str) -> None:
+    error = reply(pin(allowed="gpt-*").check(said(event)))
+    assert error["error"]["code"] == "model_not_allowed"
+    assert pin().check(said(event)) is None
+
+
+def test_the_error_names_the_event_that_caused_it() -> None:
+    assert reply(pin(allowed="gpt-*").check(said(update(model="other"))))["error"]["event_id"] == "e1"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        '{"type":"response.cancel","type":"session.update","session":{"model":"other"}}',
+        '{"type":"session.update","session":{"model":"other"},"session":{"model":"gpt-realtime"}}',
+        '{"type":"session.update","session":' + '{"a":' * 80 + '{"model":"other"}' + "}" * 81,
+        '{"type":"session.update","session":{"model":"other"},}',
+    ],
+)
+def test_what_two_parsers_could_read_differently_is_refused_for_a_restricted_key(event: str) -> None:
+    assert reply(pin(allowed="gpt-*").check(said(event)))["error"]["code"] == "ambiguous_event"
+
+
+def test_invalid_json_that_cannot_name_a_model_passes() -> None:
+    assert pin(allowed="gpt-*").check(said("{nonsense")) is None
+
+
+def test_a_transcription_session_runs_its_model() -> None:
+    asr = pin(asr=True, model="whisper-1")
+    ga = replaced(asr.check(said(update(type="transcription"))))
+    assert ga["session"]["audio"]["input"]["transcription"] == {"model": "whisper-1"}
+    legacy = replaced(asr.check(said(update(input_audio_transcription={"model": None, "language": "en"}))))
+    assert legacy["session"] == {"input_audio_transcription": {"model": "whisper-1", "language": "en"}}
+    other = replaced(asr.check(said(update(audio={"input": {"transcription": {"model": "gpt-4o-transcribe"}}}))))
+    assert other["session"]["audio"]["input"]["transcription"]["model"] == "whisper-1"
+    assert asr.check(said(update(audio="wrong type"))) is None
+
+
+def test_messages_wait_until_the_model_is_known() -> None:
+    asr = pin(asr=True, model=None)
+    audio = said({"type": "input_audio_buffer.append", "audio": "AAAA"})
+    assert asr.check(audio) == Verdict("hold")
+    named = asr.check(said(update(audio={"input": {"transcription": {"model": "gpt-realtime-whisper"}}})))
+    assert named == Verdict("pass", release=True)
+    assert asr.model == "gpt-realtime-whisper"
+    assert asr.check(audio) is None
+
+
+def test_waiting_is_bounded_in_messages_bytes_and_time() -> None:
+    audio = said({"type": "input_audio_buffer.append", "audio": "AAAA"})
+    many = pin(asr=True, model=None)
+    assert [many.check(audio) for _ in range(WAIT_FRAMES)] == [Verdict("hold")] * WAIT_FRAMES
+    last = many.check(audio)
+    assert last is not None
+    assert last.action == "close"
+    large = pin(asr=True, model=None).check(said({"type": "input_audio_buffer.append", "audio": "A" * (1 << 20)}))
+    assert large is not None
+    assert large.action == "close"
+    late = pin(asr=True, model=None)
+    assert late.overdue(WAIT_SECONDS - 0.1) is None
+    assert late.overdue(WAIT_SECONDS) == Close(1008, "no model was named within 15 s")
+
+
+def test_gemini_names_its_model_in_setup() -> None:
+    gemini = pin(dialect="gemini", allowed="models/gemini-3*", model=None)
+    refused = gemini.check(said({"setup": {"model": "models/other"}}))
+    assert refused is not None
+    assert refused.action == "close"
+    assert gemini.check(said({"setup": {"model": "models/gemini-3.8-live"}})) == Verdict("pass", release=True)
+
+
+def test_server_messages_are_none_of_its_business() -> None:
+    assert pin(allowed="gpt-*").check(said(update(model="other"), client=False)) is None
