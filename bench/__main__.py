@@ -27,10 +27,8 @@ _QUICK: Final = ("direct", "voicetap", "mitmdump", "websockets", "nginx")
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench", description="Measures voicetap beside other relays; 20 to 25 minutes, or 3 with --quick."
-    )
-    parser.add_argument("--quick", action="store_true", help="one short round, fewer peers; figures are rough")
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measures voicetap beside other relays.")
+    parser.add_argument("--quick", action="store_true", help="about 3 minutes instead of 25: one short round, fewer peers, rough figures")
     parser.add_argument("--only", action="append", choices=tuple(PARTS), metavar="NAME", help=f"a part, repeatable: {', '.join(PARTS)}")
     parser.add_argument("--peer", action="append", choices=tuple(PEERS), metavar="NAME", help=f"a peer, repeatable: {', '.join(PEERS)}")
     parser.add_argument("--parsed", action="store_true", help="also measure voicetap with 20 policies that look at every frame")

@@ -54,13 +54,8 @@ def transcript_delta(index: int = 0) -> bytes:
 
 
 def response_created() -> bytes:
-    return text(
-        {
-            "type": "response.created",
-            "event_id": "event_c",
-            "response": {"id": RESPONSE, "object": "realtime.response", "status": "in_progress", "output": []},
-        }
-    )
+    response = {"id": RESPONSE, "object": "realtime.response", "status": "in_progress", "output": []}
+    return text({"type": "response.created", "event_id": "event_c", "response": response})
 
 
 def response_done() -> bytes:
@@ -77,13 +72,17 @@ def response_done() -> bytes:
     return text({"type": "response.done", "event_id": "event_d", "response": response})
 
 
-def session(kind: str, model: str = "bench") -> bytes:
+def session(kind: str) -> bytes:
     """`session.created` or `session.updated`."""
-    audio = {"type": "audio/pcm", "rate": 24_000}
-    body = {"type": "realtime", "id": "sess_bench", "object": "realtime.session", "model": model}
-    return text(
-        {"type": kind, "event_id": "event_s", "session": body | {"audio": {"input": {"format": audio}, "output": {"format": audio}}}}
-    )
+    side = {"format": {"type": "audio/pcm", "rate": 24_000}}
+    body = {
+        "type": "realtime",
+        "id": "sess_bench",
+        "object": "realtime.session",
+        "model": "bench",
+        "audio": {"input": side, "output": side},
+    }
+    return text({"type": kind, "event_id": "event_s", "session": body})
 
 
 def session_update(name: str, *, echo: bool = False) -> bytes:

@@ -10,11 +10,11 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator
 from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -36,6 +36,7 @@ from bench.settings import voicetap_rules
 
 ROOT: Final = Path(__file__).parent.parent
 GO_SOURCE: Final = Path(__file__).parent / "go" / "relay.go"
+PATH: Final = "/v1/realtime?model=bench"
 _NGINX_PLACES: Final = ("nginx", "/usr/sbin/nginx", "/usr/local/sbin/nginx")
 
 
@@ -47,10 +48,9 @@ class Absent(Exception):
 class Target:
     """Where a client connects, and the process behind it (None where there is no proxy)."""
 
-    name: str
     port: int
     pid: int | None = None
-    path: str = "/v1/realtime?model=bench"
+    path: str = PATH
     headers: dict[str, str] = field(default_factory=lambda: {"Authorization": f"Bearer {KEY}"})
     host: str = "127.0.0.1"
 
@@ -65,13 +65,13 @@ Peer = Callable[[int, Path], AbstractAsyncContextManager[Target]]
 
 @asynccontextmanager
 async def direct(upstream: int, _: Path) -> AsyncIterator[Target]:
-    yield Target("direct", upstream)
+    yield Target(upstream)
 
 
 async def _announced(process: asyncio.subprocess.Process, log: Path) -> int:
     """The gateway port that voicetap prints when it serves."""
     for _ in range(int(START / 0.05)):
-        if found := re.search(r"voicetap ready gateway=\S+:(\d+) ", log.read_text()):
+        if found := re.search(r"voicetap ready gateway=\S+:(\d+) ", tail(log)):
             return int(found[1])
         if process.returncode is not None:
             break
@@ -80,33 +80,33 @@ async def _announced(process: asyncio.subprocess.Process, log: Path) -> int:
 
 
 @asynccontextmanager
-async def _voicetap(name: str, upstream: int, home: Path, prefix: tuple[str, ...] = (), *, parsed: bool = False) -> AsyncIterator[Target]:
+async def voicetap_under(upstream: int, home: Path, *prefix: str, parsed: bool = False) -> AsyncIterator[Target]:
     rules = home / "rules.yaml"
     rules.write_text(voicetap_rules(upstream, parsed=parsed))
     command = (sys.executable, *prefix, "-m", "cli", "start", "--rules", str(rules), "--data", str(home / "data"))
     async with running(command, home / "log", {"PYTHONPATH": str(ROOT)}) as process:
-        yield Target(name, await _announced(process, home / "log"), process.pid)
+        yield Target(await _announced(process, home / "log"), process.pid)
 
 
 @asynccontextmanager
 async def voicetap(upstream: int, home: Path) -> AsyncIterator[Target]:
     """All addons on, no policy: audio takes the spliced path."""
-    async with _voicetap("voicetap", upstream, home) as target:
+    async with voicetap_under(upstream, home) as target:
         yield target
 
 
 @asynccontextmanager
 async def voicetap_parsed(upstream: int, home: Path) -> AsyncIterator[Target]:
     """Twenty policies that look at every frame: nothing is spliced."""
-    async with _voicetap("voicetap, 20 policies", upstream, home, parsed=True) as target:
+    async with voicetap_under(upstream, home, parsed=True) as target:
         yield target
 
 
 @asynccontextmanager
-async def _on_port(name: str, port: int, command: tuple[str | Path, ...], home: Path, **more: object) -> AsyncIterator[Target]:
+async def _on_port(port: int, command: Sequence[str | Path], home: Path, path: str = PATH) -> AsyncIterator[Target]:
     async with running(command, home / "log") as process:
         await listening(port, process, home / "log")
-        yield Target(name, port, process.pid, **more)  # type: ignore[arg-type]
+        yield Target(port, process.pid, path)
 
 
 @asynccontextmanager
@@ -115,7 +115,7 @@ async def mitmdump(upstream: int, home: Path) -> AsyncIterator[Target]:
     port = free_port()
     sets = ("--set", "flow_detail=0", "--set", f"confdir={home / 'conf'}", "--listen-host", "127.0.0.1", "-p", str(port))
     command = (Path(sys.executable).with_name("mitmdump"), "--mode", f"reverse:http://127.0.0.1:{upstream}", *sets, "-q")
-    async with _on_port("mitmdump", port, command, home) as target:
+    async with _on_port(port, command, home) as target:
         yield target
 
 
@@ -123,7 +123,7 @@ async def mitmdump(upstream: int, home: Path) -> AsyncIterator[Target]:
 async def websockets_relay(upstream: int, home: Path) -> AsyncIterator[Target]:
     port = free_port()
     script = Path(__file__).with_name("relay_websockets.py")
-    async with _on_port("websockets", port, (sys.executable, script, str(port), f"ws://127.0.0.1:{upstream}"), home) as target:
+    async with _on_port(port, (sys.executable, script, str(port), f"ws://127.0.0.1:{upstream}"), home) as target:
         yield target
 
 
@@ -135,7 +135,7 @@ async def nginx(upstream: int, home: Path) -> AsyncIterator[Target]:
     port = free_port()
     conf = home / "nginx.conf"
     conf.write_text(nginx_conf(port, upstream, home))
-    async with _on_port("nginx", port, (binary, "-p", home, "-c", conf, "-e", home / "error.log"), home) as target:
+    async with _on_port(port, (binary, "-p", home, "-c", conf, "-e", home / "error.log"), home) as target:
         yield target
 
 
@@ -154,24 +154,24 @@ async def _go_binary() -> Path:
 
 
 @asynccontextmanager
-async def _go(name: str, mode: str, upstream: int, home: Path) -> AsyncIterator[Target]:
+async def _go(mode: str, upstream: int, home: Path) -> AsyncIterator[Target]:
     port = free_port()
     command = (await _go_binary(), mode, f"127.0.0.1:{port}", f"127.0.0.1:{upstream}")
-    async with _on_port(name, port, command, home) as target:
+    async with _on_port(port, command, home) as target:
         yield target
 
 
 @asynccontextmanager
 async def go_frames(upstream: int, home: Path) -> AsyncIterator[Target]:
     """Reads every frame header and unmasks every client payload."""
-    async with _go("go, frames", "frames", upstream, home) as target:
+    async with _go("frames", upstream, home) as target:
         yield target
 
 
 @asynccontextmanager
 async def go_copy(upstream: int, home: Path) -> AsyncIterator[Target]:
     """io.Copy both ways: sees bytes, never a frame."""
-    async with _go("go, copy", "copy", upstream, home) as target:
+    async with _go("copy", upstream, home) as target:
         yield target
 
 
@@ -181,13 +181,14 @@ async def litellm(upstream: int, home: Path) -> AsyncIterator[Target]:
     python = os.environ.get("LITELLM_PYTHON")
     if not python:
         raise Absent("LITELLM_PYTHON names no interpreter that has litellm[proxy]")
-    if subprocess.run([python, "-c", "import litellm.proxy.proxy_server"], capture_output=True, check=False).returncode:
-        raise Absent(f"{python} cannot import litellm.proxy.proxy_server")
+    probe = await asyncio.create_subprocess_exec(python, "-c", "import litellm.proxy.proxy_server", stderr=asyncio.subprocess.DEVNULL)
+    if await probe.wait():
+        raise Absent("the interpreter that LITELLM_PYTHON names cannot import litellm.proxy.proxy_server")
     port = free_port()
     (home / "config.yaml").write_text(litellm_config(upstream))
     entry = Path(python).with_name("litellm")
     command = (entry, "--config", home / "config.yaml", "--host", "127.0.0.1", "--port", str(port), "--telemetry", "False")
-    async with _on_port("litellm", port, command, home, path=f"/v1/realtime?model={LITELLM_MODEL}") as target:
+    async with _on_port(port, command, home, path=f"/v1/realtime?model={LITELLM_MODEL}") as target:
         yield target
 
 

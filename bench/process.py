@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sys
+import time
 from collections.abc import AsyncIterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -19,6 +21,14 @@ START: float = 60.0
 """Seconds a proxy may take to listen."""
 
 
+def _cpu(process: psutil.Process) -> float:
+    if sys.platform == "linux":
+        # The process's own clock, as clock_getcpuclockid(3) numbers it: nanoseconds, where /proc counts ticks of 10 ms.
+        return time.clock_gettime((~process.pid << 3) | 2)
+    times = process.cpu_times()
+    return times.user + times.system
+
+
 class Meter:
     """CPU seconds and resident bytes of a process and its children."""
 
@@ -29,8 +39,7 @@ class Meter:
         return [self._process, *self._process.children(recursive=True)]
 
     def cpu(self) -> float:
-        times = [process.cpu_times() for process in self._family()]
-        return sum(time.user + time.system for time in times)
+        return sum(map(_cpu, self._family()))
 
     def rss(self) -> int:
         return sum(process.memory_info().rss for process in self._family())
@@ -60,7 +69,7 @@ async def listening(port: int, process: asyncio.subprocess.Process, log: Path) -
 
 
 def tail(log: Path) -> str:
-    return log.read_text(errors="replace")[-1_500:].strip() or "no output"
+    return log.read_text(errors="replace")[-1_500:].strip()
 
 
 @asynccontextmanager

@@ -59,9 +59,9 @@ class Run:
     def say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    def skip(self, peer: str, error: BaseException) -> None:
-        self.skipped[peer] = str(error) or type(error).__name__
-        self.say(f"  {peer}: skipped: {self.skipped[peer]}")
+    def _skip(self, peer: str, reason: str, detail: str = "") -> None:
+        self.skipped[peer] = reason
+        self.say(f"  {peer}: skipped: {reason} {detail}")
 
     @asynccontextmanager
     async def one(self, peer: str) -> AsyncIterator[Target | None]:
@@ -81,9 +81,11 @@ class Run:
             return None
         try:
             return await stack.enter_async_context(start(peer, self.upstream.port))
-        except (Absent, RuntimeError) as error:
-            self.skip(peer, error)
-            return None
+        except Absent as error:
+            self._skip(peer, str(error))
+        except RuntimeError as error:
+            self._skip(peer, "it did not start", str(error))
+        return None
 
     async def interleaved(self, measure: Callable[[Target], Awaitable[Sample]]) -> list[Row]:
         """Rounds over all peers; a row per peer with the median of each figure, or with the error that ended it."""
@@ -104,8 +106,6 @@ class Run:
     def _row(self, peer: str, samples: list[Sample], error: str | None) -> Row:
         figures = {} if error else {name: median(sample[name] for sample in samples) for name in samples[0]}
         row = {"peer": peer, **figures, **({"error": error} if error else {})}
-        self.say(
-            f"  {peer}: "
-            + ", ".join(f"{name} {value:,.3g}" if isinstance(value, float) else str(value) for name, value in list(row.items())[1:])
-        )
+        shown = (f"{name} {value:,.3g}" if isinstance(value, float) else f"{value}" for name, value in list(row.items())[1:])
+        self.say(f"  {peer}: " + ", ".join(shown))
         return row

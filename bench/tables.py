@@ -44,9 +44,8 @@ class Column:
 
 
 def _bursts(figure: str, form: str) -> tuple[Column, ...]:
-    return tuple(
-        Column(f"{way} {size // 1024} KB", f"{way}_{size}_{figure}", form) for way in ("down", "up") for size in (2_048, 4_096, 8_192)
-    )
+    kinds = [(way, size) for way in ("down", "up") for size in (2_048, 4_096, 8_192)]
+    return tuple(Column(f"{way} {size // 1024} KB", f"{way}_{size}_{figure}", form) for way, size in kinds)
 
 
 _WHOLE: Final = "{:,.0f}"
@@ -100,7 +99,7 @@ def _line(cells: Sequence[str]) -> str:
 def _named(row: Row) -> str:
     label = LABELS.get(row["peer"], row["peer"])
     problem = next((str(row[name]) for name in row if name.endswith("error")), None)
-    return f"{label} ({problem[:80]})" if problem else label
+    return f"{label} ({problem[:80]})" if problem else str(label)
 
 
 def _peers(part: str, rows: Sequence[Row]) -> list[str]:
@@ -114,22 +113,20 @@ def _log(_: str, rows: Sequence[Row]) -> list[str]:
 
 
 def _profile(_: str, rows: Sequence[Row]) -> list[str]:
-    lines = [_line([row["where"], f"{row['us_per_frame']:.2f}", f"{row['share']:.0%}"]) for row in rows]
-    return ["| where | CPU µs a frame | share |", "| --- | ---: | ---: |", *lines]
+    lines = [_line([row["where"], *(_FINE.format(row[name]) for name in ("us_per_frame", "paced_us_per_frame"))]) for row in rows]
+    return ["| where | CPU µs a frame, closed loop | CPU µs a frame, 50 paced sessions |", "| --- | ---: | ---: |", *lines]
 
 
 _SPECIAL: Final[dict[str, Callable[[str, Sequence[Row]], list[str]]]] = {"log": _log, "profile": _profile}
 
 
 def _footnote(result: Mapping[str, Any]) -> str:
-    facts = result["machine"]
+    facts, scale = result["machine"], "quick" if result["quick"] else "full"
     packages = ", ".join(f"{name} {number}" for name, number in facts["packages"].items() if number)
     pinned = "proxy and load on a core each" if facts["pinned"] else "proxy and load share cores"
-    rounds = (
-        f"{result['scale']['rounds']} round{'s' if result['scale']['rounds'] > 1 else ''}, {'quick' if result['quick'] else 'full'} scale"
-    )
+    machine = f"{facts['at'][:10]}, {facts['cpu']}, {facts['cores']} cores, {pinned}, Python {facts['python']}, {packages}"
     skipped = "".join(f" Not measured: {peer} ({reason[:120]})." for peer, reason in result["skipped"].items())
-    return f"<sub>{facts['at'][:10]}, {facts['cpu']}, {facts['cores']} cores, {pinned}, Python {facts['python']}, {packages}; {rounds}.{skipped}</sub>"
+    return f"<sub>{machine}; {scale} scale.{skipped}</sub>"
 
 
 def block(result: Mapping[str, Any]) -> str:
@@ -145,5 +142,5 @@ def rewrite(document: Path, results: Path) -> None:
         result = json.loads(path.read_text())
         mark = re.escape(result["part"])
         made = f"<!-- bench:{result['part']} -->\n{block(result)}\n<!-- /bench:{result['part']} -->"
-        text = re.sub(rf"<!-- bench:{mark} -->.*?<!-- /bench:{mark} -->", lambda _, made=made: made, text, flags=re.DOTALL)  # type: ignore[misc]
+        text = re.sub(rf"<!-- bench:{mark} -->.*?<!-- /bench:{mark} -->", made.replace("\\", r"\\"), text, flags=re.DOTALL)
     document.write_text(text)

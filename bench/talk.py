@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from collections.abc import Awaitable
 from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import count
 from time import perf_counter
+from time import process_time
 from typing import Final
 
 from bench import events
@@ -69,12 +72,13 @@ async def repeated(step: Callable[[], Awaitable[int]], seconds: float) -> int:
 
 
 async def costed(target: Target, work: Awaitable[int]) -> Sample:
-    """Awaits work that returns a number of frames; gives frames a second and the proxy's CPU per frame in microseconds."""
+    """Awaits work that returns a number of frames; gives frames a second, the share of a core that the
+    load itself took (near 1 it is the load that sets the pace), and the proxy's CPU per frame in microseconds."""
     meter = target.meter
-    cpu, began = (meter.cpu() if meter else 0.0), perf_counter()
+    cpu, own, began = (meter.cpu() if meter else 0.0), process_time(), perf_counter()
     frames = await work
     elapsed = perf_counter() - began
-    sample = {"frames": float(frames), "frames_per_s": frames / elapsed}
+    sample = {"frames": float(frames), "frames_per_s": frames / elapsed, "load_core": (process_time() - own) / elapsed}
     return sample | {"us_per_frame": (meter.cpu() - cpu) / frames * 1e6} if meter else sample
 
 
@@ -82,9 +86,9 @@ async def conversation(target: Target, seconds: float, number: int = 4) -> Sampl
     """The realistic mix: so many sessions, each asking as soon as it was answered."""
     async with sessions(target, number) as opened:
         await asyncio.gather(*map(turn, opened.values()))
-        steps = [repeated(lambda session=session: turn(session), seconds) for session in opened.values()]  # type: ignore[misc]
+        steps = [repeated(partial(turn, session), seconds) for session in opened.values()]
         return await costed(target, _sum(steps))
 
 
-async def _sum(work: list[Awaitable[int]]) -> int:
+async def _sum(work: Sequence[Awaitable[int]]) -> int:
     return sum(await asyncio.gather(*work))

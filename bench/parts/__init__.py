@@ -11,6 +11,7 @@ from bench.parts import frames
 from bench.parts import latency
 from bench.parts import memory
 from bench.parts import paced
+from bench.parts import profile
 from bench.parts import setup
 from bench.parts import slow
 from bench.run import Row
@@ -24,4 +25,5 @@ PARTS: Final[dict[str, Callable[[Run], Awaitable[list[Row]]]]] = {
     "setup": setup.measure,
     "memory": memory.measure,
     "slow": slow.measure,
+    "profile": profile.measure,
 }

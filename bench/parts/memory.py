@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Final
 
 from bench.load import Refused
+from bench.load import Session
 from bench.load import Stuck
 from bench.peers import Target
 from bench.process import Meter
@@ -23,9 +25,9 @@ _SLOW: Final = 100_000
 """Frames a peer with such growth is given at least."""
 
 
-async def _until(opened: list[object], frames: int, done: int, meter: Meter, base: int) -> int:
+async def _until(opened: Iterable[Session], frames: int, done: int, meter: Meter, base: int) -> int:
     while done < frames:
-        done += sum(await asyncio.gather(*(turn(session) for session in opened)))  # type: ignore[arg-type]
+        done += sum(await asyncio.gather(*(turn(session) for session in opened)))
         if done >= _SLOW and meter.rss() - base > _CAP:
             break
     return done
@@ -34,10 +36,9 @@ async def _until(opened: list[object], frames: int, done: int, meter: Meter, bas
 async def _growth(target: Target, meter: Meter, frames: int) -> Row:
     start = meter.rss()
     async with sessions(target, 4) as opened:
-        live: list[object] = list(opened.values())
-        warm = await _until(live, min(_WARM, frames // 2), 0, meter, start)
+        warm = await _until(opened.values(), min(_WARM, frames // 2), 0, meter, start)
         before = meter.rss()
-        done = await _until(live, frames, warm, meter, start)
+        done = await _until(opened.values(), frames, warm, meter, start)
         after = meter.rss()
     grown = {"growth_mb": (after - before) / _MB, "growth_frames": done - warm}
     return {"start_mb": start / _MB, "warm_mb": before / _MB, "end_mb": after / _MB, "frames": done, **grown}
@@ -47,16 +48,16 @@ async def _idle(target: Target, meter: Meter, number: int) -> Row:
     """Difference between a few and many sessions that each held one turn: the base of the process drops out."""
     few = number // 5
     async with sessions(target, few) as first:
-        await _talked(list(first.values()))
+        await _talked(first.values())
         before = meter.rss()
         async with sessions(target, number) as more:
-            await _talked(list(more.values()))
+            await _talked(more.values())
             return {"live_session_kb": (meter.rss() - before) / number / 1_000, "live_sessions": number}
 
 
-async def _talked(opened: list[object]) -> None:
+async def _talked(opened: Iterable[Session]) -> None:
     for session in opened:
-        await turn(session)  # type: ignore[arg-type]
+        await turn(session)
     await asyncio.sleep(0.5)
 
 

@@ -116,21 +116,14 @@ async def rung(run: Run, target: Target, number: int) -> Sample:
         with _no_collection():
             await _drive(voices, 0, _WARM)
             del seconds[:]
-            began = perf_counter()
             cost = await costed(target, _drive(voices, int(_WARM / _TICK), run.scale.pace))
-            elapsed = perf_counter() - began
         await asyncio.sleep(0.3)
         late = sum(voice.up.missing + voice.down.missing for voice in voices)
         lost = [voice.client.closed for voice in voices if voice.client.closed]
     if lost or late > cost["frames"] / 100:
         raise Stuck(lost[0] if lost else f"{late} of {cost['frames']:.0f} frames still on their way")
     delays = {"p50_ms": quantile(seconds, 0.5), "p99_ms": quantile(seconds, 0.99)}
-    busy = (
-        {"us_per_frame": cost["us_per_frame"], "core": cost["us_per_frame"] * cost["frames"] / elapsed / 1e6}
-        if "us_per_frame" in cost
-        else {}
-    )
-    return delays | busy | {"frames_per_s": cost["frames_per_s"]}
+    return delays | cost | ({"core": cost["us_per_frame"] * cost["frames_per_s"] / 1e6} if "us_per_frame" in cost else {})
 
 
 class Ladder:
@@ -149,30 +142,27 @@ class Ladder:
         return self._direct[number]
 
     async def _try(self, target: Target, number: int) -> Row:
+        """One rung: its figures and `p99_added_ms`, or the `error` that ended it."""
         base = await self._base(number)
         try:
             sample = await rung(self._run, target, number)
+            row: Row = {"sessions": number, **sample, "p99_added_ms": sample["p99_ms"] - base}
         except (Stuck, Refused, OSError) as error:
-            sample = None
-            row: Row = {"sessions": number, "error": str(error) or type(error).__name__}
-        if sample:
-            row = {"sessions": number, **sample, "p99_added_ms": sample["p99_ms"] - base}
+            row = {"sessions": number, "error": str(error) or type(error).__name__}
         await self._run.upstream.emptied()
-        self._run.say(f"    {target.name} x {number}: " + (f"p99 +{row['p99_added_ms']:.1f} ms" if sample else row["error"]))
+        self._run.say(f"    {number}: {row.get('error') or 'p99 +{:.1f} ms'.format(row['p99_added_ms'])}")
         return row
 
     async def climb(self, target: Target) -> Row:
+        """The largest rung that held, with its figures; `rungs` has all that were tried, `top` says the ladder was too short."""
         low, high = -1, len(LADDER)
-        tried: list[Row] = []
+        tried: dict[int, Row] = {}
         while high - low > 1:
             middle = (low + high) // 2
-            tried.append(await self._try(target, LADDER[middle]))
-            if tried[-1].get("p99_added_ms", LIMIT_MS) < LIMIT_MS:
-                low = middle
-            else:
-                high = middle
-        best = next((row for row in tried if low >= 0 and row["sessions"] == LADDER[low]), {"sessions": 0})
-        return {"peer": target.name, **best, "top": low == len(LADDER) - 1, "rungs": sorted(tried, key=lambda row: row["sessions"])}
+            tried[middle] = await self._try(target, LADDER[middle])
+            low, high = (middle, high) if tried[middle].get("p99_added_ms", LIMIT_MS) < LIMIT_MS else (low, middle)
+        best = tried[low] if low >= 0 else {"sessions": 0}
+        return {**best, "top": low == len(LADDER) - 1, "rungs": [tried[index] for index in sorted(tried)]}
 
 
 async def measure(run: Run) -> list[Row]:
@@ -180,8 +170,8 @@ async def measure(run: Run) -> list[Row]:
     for peer in run.peers:
         if peer == "direct":
             continue
+        run.say(f"  {peer}:")
         async with run.one(peer) as target:
             if target:
-                rows.append(await ladder.climb(target) | {"peer": peer})
-                run.say(f"  {peer}: {rows[-1]['sessions']} sessions")
+                rows.append({"peer": peer, **await ladder.climb(target)})
     return rows

@@ -1,0 +1,93 @@
+"""Where voicetap's CPU time goes, per frame: the realistic mix in a closed loop, and fifty sessions at a real-time pace."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import tempfile
+from collections import Counter
+from collections.abc import Awaitable
+from collections.abc import Iterable
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from bench.parts.paced import rung
+from bench.peers import Target
+from bench.peers import voicetap_under
+from bench.run import Row
+from bench.run import Run
+from bench.run import Sample
+from bench.talk import conversation
+
+PLACES: Final = tuple(
+    (name, re.compile(pattern))
+    for name, pattern in (
+        ("socket reads", r"asyncio/selector_events\.py:_read"),
+        ("socket writes", r"asyncio/(selector_events\.py:(write|_write|send)|transports\.py)"),
+        ("waiting for sockets", r"/selectors\.py:"),
+        ("framing and unmasking", r"/realtime/framing\.py:"),
+        ("forwarding and verdicts", r"/realtime/tunnel\.py:"),
+        ("reading heads", r"/realtime/frame\.py:"),
+        ("signals", r"/realtime/dialects/|/realtime/signals\.py:"),
+        ("turns", r"/(realtime|addons)/turns?[^/]*\.py:"),
+        ("meter", r"/addons/meter\.py:|/realtime/(usage|prices|audio|limits)\.py:"),
+        ("record", r"/addons/record\.py:|/store/"),
+        ("policies, pins", r"/(addons|realtime)/(policy|policies|pin|redact)[^/]*\.py:"),
+        ("session and relay", r"/addons/"),
+        ("mitmproxy", r"/mitmproxy/"),
+        ("event loop", r"/asyncio/"),
+    )
+)
+_SESSIONS: Final = 50
+_OTHER: Final = "everything else"
+
+
+def place(stack: Sequence[str]) -> str:
+    """The place of a stack (innermost first): that of its innermost function that has one."""
+    for function in stack:
+        for name, pattern in PLACES:
+            if pattern.search(function):
+                return name
+    return _OTHER
+
+
+def shares(stacks: Iterable[tuple[Sequence[str], int]]) -> dict[str, float]:
+    counts: Counter[str] = Counter()
+    for stack, count in stacks:
+        counts[place(stack)] += count
+    total = counts.total()
+    return {name: count / total for name, count in counts.items()}
+
+
+async def _sampled(target: Target, out: Path, work: Awaitable[Sample]) -> dict[str, float]:
+    """CPU microseconds per frame by place, while `work` goes on."""
+    assert target.pid
+    out.unlink(missing_ok=True)
+    os.kill(target.pid, signal.SIGUSR1)
+    sample = await work
+    os.kill(target.pid, signal.SIGUSR2)
+    async with asyncio.timeout(10):
+        while not out.exists():
+            await asyncio.sleep(0.05)
+    return {name: share * sample["us_per_frame"] for name, share in shares(json.loads(out.read_text())).items()}
+
+
+async def measure(run: Run) -> list[Row]:
+    """A row per place with `us_per_frame` and `paced_us_per_frame`, dearest first, and their sum."""
+    if "voicetap" not in run.peers:
+        return []
+    with tempfile.TemporaryDirectory(prefix="bench-") as place_of_its_own:
+        home = Path(place_of_its_own)
+        out = home / "samples.json"
+        async with voicetap_under(run.upstream.port, home, "-m", "bench.sampler", str(out)) as target:
+            mix = await _sampled(target, out, conversation(target, 2 * run.scale.pace))
+            paced = await _sampled(target, out, rung(run, target, _SESSIONS))
+    rows: list[Row] = [
+        {"where": name, "us_per_frame": mix.get(name, 0.0), "paced_us_per_frame": paced.get(name, 0.0)} for name in {*mix, *paced}
+    ]
+    rows.sort(key=lambda row: -row["us_per_frame"])
+    return [*rows, {"where": "together", "us_per_frame": sum(mix.values()), "paced_us_per_frame": sum(paced.values())}]
