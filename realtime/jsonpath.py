@@ -1,0 +1,121 @@
+"""The subset of JSONPath that rules may use: compiled once, read without surprises, at most linear in the event.
+
+`$` the event, `.name` or `['name']` a member, `[2]` an element (`[-1]` the last), `[*]` or `.*` every element or
+member, `..name` that member at any depth (once a path). Filters, slices and scripts are not part of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from typing import Final
+
+
+class PathError(ValueError):
+    """Not a path of the subset; `position` is the 0-based character at which reading stopped."""
+
+    def __init__(self, reason: str, position: int) -> None:
+        super().__init__(reason)
+        self.position = position
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    name: str
+
+    def of(self, value: Any) -> Iterable[Any]:
+        return (value[self.name],) if isinstance(value, dict) and self.name in value else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    index: int
+
+    def of(self, value: Any) -> Iterable[Any]:
+        if isinstance(value, list) and -len(value) <= self.index < len(value):
+            return (value[self.index],)
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    def of(self, value: Any) -> Iterable[Any]:
+        return children(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Anywhere:
+    name: str
+
+    def of(self, value: Any) -> Iterable[Any]:
+        return [inner[self.name] for inner in descend(value) if isinstance(inner, dict) and self.name in inner]
+
+
+Step = Member | Element | Every | Anywhere
+Path = tuple[Step, ...]
+
+_MAX: Final = 256
+_STEP: Final = re.compile(
+    r"\.\.(?P<anywhere>[A-Za-z_][\w-]*)"
+    r"|\.(?P<member>[A-Za-z_][\w-]*)"
+    r"|\['(?P<quoted>[^'\]]+)'\]"
+    r"|\[(?P<element>-?\d{1,9})\]"
+    r"|(?P<every>\.\*|\[\*\])"
+)
+_MAKE: Final[dict[str, Callable[[str], Step]]] = {
+    "anywhere": Anywhere,
+    "member": Member,
+    "quoted": Member,
+    "element": lambda index: Element(int(index)),
+    "every": lambda _: Every(),
+}
+
+
+def compile_path(text: str) -> Path:
+    """The steps of `text`. Raises PathError with the position of what is not understood."""
+    if not text.startswith("$"):
+        raise PathError("a path starts with $", 0)
+    if len(text) > _MAX:
+        raise PathError(f"a path has at most {_MAX} characters", _MAX)
+    steps: list[Step] = []
+    position = 1
+    while position < len(text):
+        found = _STEP.match(text, position)
+        if found is None or found.lastgroup is None:
+            raise PathError("expected .name, ['name'], [0], [*] or ..name", position)
+        if found.lastgroup == "anywhere" and any(isinstance(step, Anywhere) for step in steps):
+            raise PathError("`..` may stand once in a path", position)
+        steps.append(_MAKE[found.lastgroup](found[found.lastgroup]))
+        position = found.end()
+    return tuple(steps)
+
+
+def read(path: Path, event: Any) -> list[Any]:
+    """Every value of `event` that `path` names, in document order; none where a step finds nothing."""
+    values = [event]
+    for step in path:
+        values = [inner for value in values for inner in step.of(value)]
+    return values
+
+
+def children(value: Any) -> Iterable[Any]:
+    """The members of an object or the elements of an array; nothing of anything else."""
+    match value:
+        case dict():
+            return value.values()
+        case list():
+            return value
+    return ()
+
+
+def descend(value: Any) -> Iterator[Any]:
+    """`value` and everything inside it, outer before inner, in document order."""
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        yield value
+        waiting.extend(reversed(tuple(children(value))))

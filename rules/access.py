@@ -1,0 +1,162 @@
+"""Who may call, and where a call goes: the keys and the routes of rules.yaml."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from datetime import date
+from datetime import datetime
+from datetime import timedelta
+from typing import Annotated
+from typing import Any
+from typing import Final
+from typing import Literal
+from typing import Self
+
+from pydantic import AfterValidator
+from pydantic import BeforeValidator
+from pydantic import Field
+from pydantic import StrictBool
+from pydantic import StrictStr
+from pydantic import WithJsonSchema
+from pydantic import model_validator
+
+from rules.section import Name
+from rules.section import Section
+from rules.section import as_text
+from rules.section import fault
+from rules.units import Duration
+from rules.units import Limit
+
+LOCAL: Final = "local"
+"""The principal of the intercept door; no key may take this name."""
+
+_HASH: Final = "^sha256:[0-9a-f]{64}$"
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _key_hash(value: Any) -> str:
+    if isinstance(value, str) and re.fullmatch(_HASH, value):
+        return value
+    raise fault("VT020", "should be sha256: and 64 hexadecimal digits, never the key itself", "`./run.sh keys new <id>` prints the line")
+
+
+def parse_expiry(value: Any) -> datetime:
+    """The first instant at which a key no longer works: after the whole day (UTC) of a date, or a time with its zone."""
+    text = as_text(value, "a date such as 2027-01-31")
+    try:
+        if _DAY.fullmatch(text):
+            return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC) + timedelta(days=1)
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise fault("VT011", "should be a date such as 2027-01-31, or a time such as 2027-01-31T18:00:00Z") from None
+    if moment.tzinfo is None:
+        raise fault("VT011", "a time needs its zone", "2027-01-31T18:00:00Z")
+    return moment
+
+
+def _not_local(name: str) -> str:
+    if name == LOCAL:
+        raise fault("VT011", f"{LOCAL!r} is the name of the intercept door's caller", "choose another id")
+    return name
+
+
+KeyHash = Annotated[str, BeforeValidator(_key_hash), WithJsonSchema({"type": "string", "pattern": _HASH})]
+Expiry = Annotated[
+    datetime,
+    BeforeValidator(parse_expiry),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].+(Z|[+-][0-9]{2}:[0-9]{2}))?$"}),
+]
+KeyId = Annotated[Name, AfterValidator(_not_local)]
+Amount = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(strict=True, gt=0)]
+
+
+class Budget(Section):
+    """What a key may use up, in all its sessions together; the first amount spent ends them."""
+
+    usd: Amount | None = None
+    """US dollars, at the prices in force."""
+    tokens: Count | None = None
+    """Tokens as the provider counts them, in and out."""
+    audio: Duration | None = None
+    """Seconds of audio that clients sent."""
+    wall: Duration | None = None
+    """Seconds of open sessions."""
+    per: Duration | None = None
+    """The period after which the budget starts anew; absent means once for the life of the key."""
+
+    @model_validator(mode="after")
+    def _names_an_amount(self) -> Self:
+        if not self.model_fields_set - {"per"}:
+            raise fault("VT012", "a budget needs at least one of usd, tokens, audio, wall")
+        return self
+
+
+class RateLimit(Section):
+    """How fast a key may come."""
+
+    sessions: Limit
+    """New sessions in a period."""
+
+
+class Key(Section):
+    """A virtual key; the key itself is never stored, only its hash."""
+
+    id: KeyId
+    """The name in records, routes and metrics."""
+    hash: KeyHash
+    """The SHA-256 of the key, as `./run.sh keys new` prints it."""
+    models: tuple[StrictStr, ...] | None = None
+    """Globs of models this key may use, bare or as provider/model; absent means any, [] none."""
+    budget: Budget | None = None
+    """What the key may use up."""
+    rate: RateLimit | None = None
+    """How fast the key may come."""
+    expires: Expiry | None = None
+    """The last day (UTC) on which the key works, or an exact time with its zone."""
+    revoked: StrictBool = False
+    """True turns the key off, also for sessions that are open."""
+
+
+class Match(Section):
+    """What a request must be like; every condition given must hold, {} fits every request."""
+
+    door: Literal["gateway", "intercept"] | None = None
+    """Through which listener the request came."""
+    path: StrictStr | None = None
+    """Glob of the request path, without its query."""
+    model: StrictStr | None = None
+    """Glob of the model asked for, as written or without its provider prefix."""
+    key: StrictStr | None = None
+    """Glob of the key's id; the intercept door's caller is `local`."""
+    header: Mapping[StrictStr, StrictStr] = {}
+    """Header name -> glob of its value; names in any case."""
+    host: StrictStr | None = None
+    """Glob of the host the app wanted, in any case; on the intercept door it says what is decrypted."""
+
+
+class Route(Section):
+    """What happens to the requests that fit."""
+
+    name: Name
+    """The name in records and in `explain`."""
+    match: Match = Field(default_factory=Match)
+    """Which requests this route is for."""
+    provider: Name | None = None
+    """The provider that takes them; without one the route only sets what stands below."""
+    model: Annotated[StrictStr, Field(min_length=1)] | None = None
+    """The model or deployment used instead of the one asked for."""
+    credential: Literal["client", "inject"] | None = None
+    """Whose credential goes upstream: the app's own (default on the intercept door) or the provider's (on the gateway)."""
+    webrtc: Literal["relay", "sideband", "signal"] = "relay"
+    """How much of a WebRTC call comes through here: media and events, events only, or the offer and answer only."""
+    tunnel: StrictBool = False
+    """True leaves the host of this intercept route undecrypted."""
+
+    @model_validator(mode="after")
+    def _tunnels_a_host(self) -> Self:
+        if self.tunnel and (self.match.door != "intercept" or self.match.host is None or self.provider is not None):
+            raise fault("VT011", "a tunnel needs match: {door: intercept, host: …} and no provider", at="tunnel")
+        return self
