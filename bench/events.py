@@ -75,14 +75,8 @@ def response_done() -> bytes:
 def session(kind: str) -> bytes:
     """`session.created` or `session.updated`."""
     side = {"format": {"type": "audio/pcm", "rate": 24_000}}
-    body = {
-        "type": "realtime",
-        "id": "sess_bench",
-        "object": "realtime.session",
-        "model": "bench",
-        "audio": {"input": side, "output": side},
-    }
-    return text({"type": kind, "event_id": "event_s", "session": body})
+    body = {"type": "realtime", "id": "sess_bench", "object": "realtime.session", "model": "bench"}
+    return text({"type": kind, "event_id": "event_s", "session": body | {"audio": {"input": side, "output": side}}})
 
 
 def session_update(name: str, *, echo: bool = False) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+from contextlib import suppress
 from typing import Final
 
 from bench import events
@@ -40,6 +41,7 @@ class Session(asyncio.Protocol):
         self._upgraded = asyncio.get_running_loop().create_future()
         self._writable = asyncio.Event()
         self._writable.set()
+        self._over = asyncio.Event()
         self.closed: str | None = None
         """Why the session is over, or None while it lives."""
         self.line: Line | None = None
@@ -99,13 +101,17 @@ class Session(asyncio.Protocol):
         if opcode == PING:
             self.transport.write(client_frame(payload, PONG))
         elif opcode == CLOSE:
-            self.closed = f"close {int.from_bytes(payload[:2], 'big')} {payload[2:].decode(errors='replace')}"
+            self._end(f"close {int.from_bytes(payload[:2], 'big')} {payload[2:].decode(errors='replace')}")
             self.transport.write(client_frame(payload, CLOSE))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.closed = self.closed or f"connection lost: {exc or 'end of stream'}"
+        self._end(f"connection lost: {exc or 'end of stream'}")
         self._fail(Stuck(self.closed))
         self._writable.set()
+
+    def _end(self, why: str) -> None:
+        self.closed = self.closed or why
+        self._over.set()
 
     def _fail(self, error: Exception) -> None:
         if not self._upgraded.done():
@@ -157,10 +163,9 @@ class Session(asyncio.Protocol):
 
     async def close(self) -> None:
         """Says goodbye with 1000 and waits for the other side, at most two seconds."""
-        if not self.transport.is_closing():
+        if not self.closed:
             self.transport.write(client_frame((1_000).to_bytes(2, "big"), CLOSE))
-            for _ in range(200):
-                if self.closed:
-                    break
-                await asyncio.sleep(0.01)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(2):
+                    await self._over.wait()
         self.transport.abort()

@@ -25,7 +25,7 @@ _counts: Counter[tuple[str, ...]] = Counter()
 
 
 def _sample(_: int, frame: FrameType | None) -> None:
-    stack = []
+    stack: list[str] = []
     while frame and len(stack) < _DEPTH:
         stack.append(f"{frame.f_code.co_filename}:{frame.f_code.co_name}")
         frame = frame.f_back

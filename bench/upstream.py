@@ -104,7 +104,11 @@ class Upstream(asyncio.Protocol):
             return b""
         self._head = None
         fields = dict(line.split(b":", 1) for line in head.split(b"\r\n")[1:])
-        key = next(value.strip() for name, value in fields.items() if name.lower() == b"sec-websocket-key")
+        key = next((value.strip() for name, value in fields.items() if name.lower() == b"sec-websocket-key"), None)
+        if key is None:
+            self.transport.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            self.transport.close()
+            return b""
         answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
         self.transport.write(answer + accept_key(key) + b"\r\n\r\n" + _fixed("session.created"))
         return rest

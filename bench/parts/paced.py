@@ -30,7 +30,7 @@ from bench.upstream import Upstream
 from bench.wire import client_frame
 
 LIMIT_MS: Final = 50.0
-LADDER: Final = (20, 30, 40, 50, 60, 70, 80, 100, 120, 150, 180, 220, 270, 330, 400, 470, 550, 630, 720, 820, 910, 1_000)
+LADDER: Final = (20, 30, 40, 50, 60, 70, 80, 100, 120, 150, 180, 220, 270, 330, 400, 470, 550, 630, 720, 820, 910, 1_000, 1_150, 1_300)
 _TICK: Final = 0.005
 _DELTA_TICKS: Final = 10
 _APPEND_TICKS: Final = 20

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Awaitable
 from collections.abc import Iterable
@@ -66,14 +67,22 @@ def shares(stacks: Iterable[tuple[Sequence[str], int]]) -> dict[str, float]:
 async def _sampled(target: Target, out: Path, work: Awaitable[Sample]) -> dict[str, float]:
     """CPU microseconds per frame by place, while `work` goes on."""
     assert target.pid
-    out.unlink(missing_ok=True)
     os.kill(target.pid, signal.SIGUSR1)
     sample = await work
     os.kill(target.pid, signal.SIGUSR2)
-    async with asyncio.timeout(10):
-        while not out.exists():
-            await asyncio.sleep(0.05)
-    return {name: share * sample["us_per_frame"] for name, share in shares(json.loads(out.read_text())).items()}
+    stacks = await asyncio.to_thread(_written, out)
+    return {name: share * sample["us_per_frame"] for name, share in shares(stacks).items()}
+
+
+def _written(out: Path) -> list[tuple[list[str], int]]:
+    """What the sampler writes when it is told to finish; takes the file away for the next time. Raises FileNotFoundError after ten seconds."""
+    for _ in range(200):
+        if out.exists():
+            break
+        time.sleep(0.05)
+    stacks: list[tuple[list[str], int]] = json.loads(out.read_text())
+    out.unlink()
+    return stacks
 
 
 async def measure(run: Run) -> list[Row]:
@@ -86,8 +95,12 @@ async def measure(run: Run) -> list[Row]:
         async with voicetap_under(run.upstream.port, home, "-m", "bench.sampler", str(out)) as target:
             mix = await _sampled(target, out, conversation(target, 2 * run.scale.pace))
             paced = await _sampled(target, out, rung(run, target, _SESSIONS))
-    rows: list[Row] = [
-        {"where": name, "us_per_frame": mix.get(name, 0.0), "paced_us_per_frame": paced.get(name, 0.0)} for name in {*mix, *paced}
+    order = sorted({*mix, *paced}, key=lambda name: -mix.get(name, 0.0))
+    return [
+        *(_row(name, mix.get(name, 0.0), paced.get(name, 0.0)) for name in order),
+        _row("together", sum(mix.values()), sum(paced.values())),
     ]
-    rows.sort(key=lambda row: -row["us_per_frame"])
-    return [*rows, {"where": "together", "us_per_frame": sum(mix.values()), "paced_us_per_frame": sum(paced.values())}]
+
+
+def _row(where: str, mix: float, paced: float) -> Row:
+    return {"where": where, "us_per_frame": mix, "paced_us_per_frame": paced}
