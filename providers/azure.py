@@ -1,0 +1,86 @@
+"""Azure OpenAI (Microsoft Foundry): the GA surface by default, the preview surface by `api_version`, and Voice Live on its own path.
+
+Sources: the openai package's Azure client, the azure-ai-voicelive package, Microsoft's guide from preview to GA.
+"""
+
+from __future__ import annotations
+
+import re
+
+from providers.address import Base
+from providers.base import Account
+from providers.base import Ask
+from providers.base import Capabilities
+from providers.base import Native
+from providers.base import Pairs
+from providers.base import ProviderError
+from providers.openai_style import selector
+from providers.provider import Provider
+from providers.provider import Shape
+from providers.provider import kept
+
+_GA = frozenset({"", "v1"})
+_OLDEST = "2024-10-01"
+_CUT = re.compile(r"/openai(/v1|/deployments/[^/]+)?(/realtime)?$|/voice-live(/realtime)?$", re.IGNORECASE)
+
+
+class Azure(Provider):
+    """One resource. The model on the wire is the name of a deployment."""
+
+    kind = "azure"
+    title = "Azure OpenAI"
+    session_path = "/openai/v1/realtime"
+    hosts = ("*.openai.azure.com", "*.services.ai.azure.com", "*.cognitiveservices.azure.com")
+    roots = ("/openai/v1",)
+    shapes = (
+        Shape("/openai/realtime", Native("azure", "preview"), needs=("api-version",)),
+        Shape("/voice-live/realtime", Native("azure", "voice-live")),
+    )
+    auths = ("api-key", "bearer")
+    subprotocols = ("realtime",)
+    capabilities = Capabilities(
+        transcription=True, sideband=True, client_secrets=True, webrtc=True, oldest_api_version=f"{_OLDEST}-preview"
+    )
+
+    def check(self, account: Account) -> None:
+        super().check(account)
+        if (account.api_version or "") not in _GA:
+            _realtime_version(account.api_version or "", 500)
+
+    def target(self, account: Account, base: Base, ask: Ask) -> tuple[str, Pairs]:
+        root = _CUT.sub("", base.path)
+        shape = self._shape(account, ask)
+        if shape == "voice-live":
+            return f"{root}/voice-live/realtime", kept(ask.query) + ((("model", ask.model),) if ask.model else ())
+        if shape == "preview":
+            return f"{root}/openai/realtime", self._preview(account, ask)
+        return f"{root}/openai/v1/realtime", selector(ask)
+
+    def needs_model(self, ask: Ask) -> bool:
+        of_agent = any(name.startswith("agent-") and value.strip() for name, value in ask.query)
+        return super().needs_model(ask) and not (of_agent and ask.endpoint.path == "/voice-live/realtime")
+
+    def _shape(self, account: Account, ask: Ask) -> str:
+        native = ask.endpoint.native
+        if native is not None and native.kind == self.kind:
+            return native.shape
+        return "ga" if (account.api_version or "") in _GA else "preview"
+
+    def _preview(self, account: Account, ask: Ask) -> Pairs:
+        """The client's own `api-version` stays; one from the rules serves clients on OpenAI's path."""
+        rest = kept(ask.query) if ask.endpoint.native is not None and ask.endpoint.native.kind == self.kind else ()
+        sent = next((value.strip() for name, value in rest if name == "api-version"), None)
+        version = _realtime_version(sent or account.api_version or "", 400 if sent else 500)
+        others = tuple((name, value) for name, value in rest if name != "api-version")
+        return (("api-version", version), *selector(ask, "deployment"), *others)
+
+
+def _realtime_version(version: str, status: int) -> str:
+    """The version, when it is a date that has realtime. Raises ProviderError `bad_api_version` with `status` otherwise."""
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}(-preview)?", version):
+        told = f"api-version {version[:40]!r} is not a date such as 2025-04-01-preview"
+        raise ProviderError(status, "bad_api_version", f"{told}; leave it out for the GA surface")
+    if version[:10] < _OLDEST:
+        told = f"api-version {version} is too old for realtime; the oldest is {_OLDEST}-preview"
+        raise ProviderError(status, "bad_api_version", f"{told}; leave it out for the GA surface")
+    return version

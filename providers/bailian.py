@@ -1,0 +1,49 @@
+"""Alibaba Bailian (DashScope): the omni, audio, recognition and translation models, all on one path whatever the base's path was.
+
+Sources: the dashscope package 2.0.2 and Alibaba's Model Studio pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from providers.address import Base
+from providers.base import Account
+from providers.base import Ask
+from providers.base import Capabilities
+from providers.base import Family
+from providers.base import Native
+from providers.base import Pairs
+from providers.provider import Provider
+from providers.provider import Shape
+
+_PATH = "/api-ws/v1/realtime"
+_FAMILIES: dict[str, Family] = {"-asr-": "transcription", "livetranslate": "translation"}
+
+
+class Bailian(Provider):
+    """A model's name says whether it recognises, translates or talks; there is no intent. Keys belong to a region."""
+
+    kind = "bailian"
+    title = "Bailian"
+    session_path = _PATH
+    home = "https://dashscope.aliyuncs.com"
+    regions: ClassVar[Mapping[str, str]] = {
+        "cn-beijing": "dashscope.aliyuncs.com",
+        "intl": "dashscope-intl.aliyuncs.com",
+        "cn-hongkong": "cn-hongkong.dashscope.aliyuncs.com",
+    }
+    hosts = ("dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com", "cn-hongkong.dashscope.aliyuncs.com", "*.*.maas.aliyuncs.com")
+    shapes = (Shape(_PATH, Native("bailian", "dashscope")),)
+    passes = ("x-dashscope-*",)
+    capabilities = Capabilities(transcription=True)
+
+    def target(self, account: Account, base: Base, ask: Ask) -> tuple[str, Pairs]:
+        return _PATH, (("model", ask.model or ""),)
+
+    def needs_model(self, ask: Ask) -> bool:
+        return True
+
+    def family(self, account: Account, ask: Ask) -> Family:
+        return next((family for part, family in _FAMILIES.items() if part in (ask.model or "")), ask.family)

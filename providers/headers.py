@@ -1,0 +1,72 @@
+"""Which of the client's headers travel upstream: a short list that passes, everything else stays here.
+
+Tracing headers and `baggage` are dropped too: ids of the caller's own systems are no business of a model provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from providers.base import Pairs
+from providers.credentials import SECRET_HEADERS
+
+PASSED: Final = (
+    "x-openai-agents-sdk",
+    "openai-organization",
+    "openai-project",
+    "openai-safety-identifier",
+    "user-agent",
+)
+"""Pass to every provider. A provider adds its own (`Provider.passes`), the operator more; `name*` is a prefix."""
+
+_HOP_BY_HOP: Final = frozenset(
+    {"connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+NEVER: Final = SECRET_HEADERS | _HOP_BY_HOP | {"host", "content-length", "openai-beta"}
+"""Never pass, not even when the operator lists them. `OpenAI-Beta` is set again by the provider where the session is a beta one."""
+
+
+def passed(headers: Iterable[tuple[str, str]], *more: Iterable[str]) -> Pairs:
+    """The client's headers for the upstream, in order: those of `PASSED` and of the lists in `more`, never those of `NEVER`."""
+    allowed = [name.lower() for name in PASSED] + [name.lower() for names in more for name in names]
+    return tuple((name, value) for name, value in headers if _may_pass(name.lower(), allowed))
+
+
+def _may_pass(name: str, allowed: list[str]) -> bool:
+    if name in NEVER or name.startswith("sec-websocket-"):
+        return False
+    return any(name.startswith(rule[:-1]) if rule.endswith("*") else name == rule for rule in allowed)
+
+
+def own(headers: Iterable[tuple[str, str]]) -> Pairs:
+    """The headers of an intercepted app that keeps its own credential: all of them, without the offer of WebSocket extensions."""
+    return tuple((name, value) for name, value in headers if name.lower() != "sec-websocket-extensions")
+
+
+def asks_websocket(headers: Iterable[tuple[str, str]]) -> bool:
+    """Whether this is an upgrade: `Upgrade` equals websocket and `Connection` lists upgrade, both in any case."""
+    sent = [(name.lower(), value.strip().lower()) for name, value in headers]
+    tokens = {token.strip() for name, value in sent if name == "connection" for token in value.split(",")}
+    return "upgrade" in tokens and any(name == "upgrade" and value == "websocket" for name, value in sent)
+
+
+def asks_beta(headers: Iterable[tuple[str, str]], subprotocols: Iterable[str]) -> bool:
+    """Whether the client speaks the beta names: `OpenAI-Beta: realtime=v1`, or the browsers' subprotocol of that meaning."""
+    if any(token.lower() == "openai-beta.realtime-v1" for token in subprotocols):
+        return True
+    features = (part for name, value in headers if name.lower() == "openai-beta" for part in value.split(","))
+    return any(part.strip().lower() == "realtime=v1" for part in features)
+
+
+def grouping(baggage: str) -> str | None:
+    """The caller's grouping id: member `session-id` (any case) of a W3C baggage header, as sent.
+
+    Properties after `;` are dropped and white space is trimmed; only 1 to 255 characters count, the first such member wins.
+    """
+    for member in baggage.split(","):
+        name, _, rest = member.partition("=")
+        value = rest.partition(";")[0].strip()
+        if name.strip().lower() == "session-id" and 1 <= len(value) <= 255:
+            return value
+    return None
