@@ -19,7 +19,6 @@ from providers.provider import Provider
 from providers.provider import Shape
 from providers.provider import kept
 
-_GA = frozenset({"", "v1"})
 _OLDEST = "2024-10-01"
 _CUT = re.compile(r"/openai(/v1|/deployments/[^/]+)?(/realtime)?$|/voice-live(/realtime)?$", re.IGNORECASE)
 
@@ -34,7 +33,7 @@ class Azure(Provider):
     roots = ("/openai/v1",)
     shapes = (
         Shape("/openai/realtime", Native("azure", "preview"), needs=("api-version",)),
-        Shape("/voice-live/realtime", Native("azure", "voice-live")),
+        Shape("/voice-live/realtime", Native("azure", "voice-live", model_in_url=False)),
     )
     auths = ("api-key", "bearer")
     subprotocols = ("realtime",)
@@ -44,8 +43,8 @@ class Azure(Provider):
 
     def check(self, account: Account) -> None:
         super().check(account)
-        if (account.api_version or "") not in _GA:
-            _realtime_version(account.api_version or "", 500)
+        if account.api_version:
+            _realtime_version(account.api_version, 500)
 
     def target(self, account: Account, base: Base, ask: Ask) -> tuple[str, Pairs]:
         root = _CUT.sub("", base.path)
@@ -64,7 +63,7 @@ class Azure(Provider):
         native = ask.endpoint.native
         if native is not None and native.kind == self.kind:
             return native.shape
-        return "ga" if (account.api_version or "") in _GA else "preview"
+        return "preview" if account.api_version else "ga"
 
     def _preview(self, account: Account, ask: Ask) -> Pairs:
         """The client's own `api-version` stays; one from the rules serves clients on OpenAI's path."""

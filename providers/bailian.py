@@ -5,9 +5,6 @@ Sources: the dashscope package 2.0.2 and Alibaba's Model Studio pages.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 from providers.address import Base
 from providers.base import Account
 from providers.base import Ask
@@ -29,11 +26,6 @@ class Bailian(Provider):
     title = "Bailian"
     session_path = _PATH
     home = "https://dashscope.aliyuncs.com"
-    regions: ClassVar[Mapping[str, str]] = {
-        "cn-beijing": "dashscope.aliyuncs.com",
-        "intl": "dashscope-intl.aliyuncs.com",
-        "cn-hongkong": "cn-hongkong.dashscope.aliyuncs.com",
-    }
     hosts = ("dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com", "cn-hongkong.dashscope.aliyuncs.com", "*.*.maas.aliyuncs.com")
     shapes = (Shape(_PATH, Native("bailian", "dashscope")),)
     passes = ("x-dashscope-*",)

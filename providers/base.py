@@ -52,20 +52,23 @@ class Account:
     url: str | None = field(default=None, repr=False)
     credential: str | None = field(default=None, repr=False)
     api_version: str | None = None
-    region: str | None = None
     auth: Auth | None = None
     dialect: Dialect | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Native:
-    """A path of one provider's own: whose it is, what is spoken on it, and which of that provider's shapes it is."""
+    """A path of one provider's own: whose it is, what is spoken on it, and which of that provider's shapes it is.
+
+    `model_in_url` is False where a session may open on it without a model in the URL.
+    """
 
     kind: str
     shape: str
     dialect: Dialect = "openai"
     endpoint: EndpointName = "realtime"
     family: Family = "realtime"
+    model_in_url: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,11 @@ class Endpoint:
         if self.native is not None:
             return self.native.dialect
         return "openai-translation" if self.family == "translation" else "openai"
+
+    @property
+    def model_in_url(self) -> bool:
+        """Whether a client on this path has to name its model there; else it names it in a message, or names an agent instead."""
+        return self.native is None or self.native.model_in_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +148,7 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a provider is known to offer. `model_in_url` is False where the model arrives with the first message or not at all."""
+    """What a provider is known to offer. `model_in_url` is False where it may be dialled without knowing the model."""
 
     dialects: tuple[Dialect, ...] = ("openai",)
     transcription: bool = False

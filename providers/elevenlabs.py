@@ -6,8 +6,6 @@ Sources: the elevenlabs package 2.78; for Eleven Realtime third parties who run 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import ClassVar
 
 from providers.address import Base
 from providers.base import Account
@@ -31,10 +29,9 @@ class ElevenLabs(Provider):
     title = "ElevenLabs"
     session_path = _REALTIME
     home = "https://api.elevenlabs.io"
-    regions: ClassVar[Mapping[str, str]] = {"*": "api.{region}.elevenlabs.io"}
     hosts = ("api.elevenlabs.io", "api.*.elevenlabs.io", "api.*.residency.elevenlabs.io")
     shapes = (
-        Shape(_AGENT, Native("elevenlabs", "agent", "elevenlabs")),
+        Shape(_AGENT, Native("elevenlabs", "agent", "elevenlabs", model_in_url=False)),
         Shape(_REALTIME, Native("elevenlabs", "realtime")),
     )
     auths = ("xi-api-key", "bearer")

@@ -6,8 +6,6 @@ Sources: the google-genai package for Python 3.4 and JavaScript 2.32.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import ClassVar
 
 from providers.address import Base
 from providers.base import Account
@@ -28,22 +26,16 @@ _VERTEX_HOST = re.compile(r"([a-z0-9-]+-)?aiplatform(\.[a-z0-9-]+\.rep)?\.google
 
 
 class Gemini(Provider):
-    """The model comes with the first message (`setup.model`). A region makes the account a Vertex one."""
+    """The model comes with the first message (`setup.model`). An account on one of Google's surfaces serves only clients of that one."""
 
     kind = "gemini"
     title = "Gemini"
     session_path = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
     home = f"https://{_STUDIO}"
-    regions: ClassVar[Mapping[str, str]] = {
-        "global": "aiplatform.googleapis.com",
-        "us": "aiplatform.us.rep.googleapis.com",
-        "eu": "aiplatform.eu.rep.googleapis.com",
-        "*": "{region}-aiplatform.googleapis.com",
-    }
     hosts = (_STUDIO, "aiplatform.googleapis.com", "*-aiplatform.googleapis.com", "aiplatform.*.rep.googleapis.com")
     shapes = (
-        Shape(_STUDIO_PATH, Native("gemini", "studio", "gemini")),
-        Shape(_VERTEX_PATH, Native("gemini", "vertex", "gemini")),
+        Shape(_STUDIO_PATH, Native("gemini", "studio", "gemini", model_in_url=False)),
+        Shape(_VERTEX_PATH, Native("gemini", "vertex", "gemini", model_in_url=False)),
     )
     auths = ("x-goog-api-key", "bearer", "token")
     passes = ("x-goog-user-project",)

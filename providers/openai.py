@@ -5,9 +5,6 @@ Sources: the openai packages for Python 3.52 and JavaScript 7.55, and OpenAI's g
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 from providers.base import Ask
 from providers.base import Capabilities
 from providers.base import Native
@@ -24,10 +21,9 @@ class OpenAI(OpenAIStyle):
     kind = "openai"
     title = "OpenAI"
     home = "https://api.openai.com"
-    regions: ClassVar[Mapping[str, str]] = {"us": "us.api.openai.com", "eu": "eu.api.openai.com"}
     hosts = ("api.openai.com", "us.api.openai.com", "eu.api.openai.com")
     roots = ("/v1",)
-    shapes = (Shape("/v1/live/sessions", Native("openai", "live", "openai-live", "live", "live")),)
+    shapes = (Shape("/v1/live/sessions", Native("openai", "live", "openai-live", "live", "live", model_in_url=False)),)
     subprotocols = ("realtime", "openai-agents-sdk.*")
     capabilities = Capabilities(
         dialects=("openai", "openai-translation", "openai-live"),

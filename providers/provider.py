@@ -66,8 +66,6 @@ class Provider(ABC):
     session_path: ClassVar[str] = "/v1/realtime"
     home: ClassVar[str | None] = None
     """The base URL where the account names none."""
-    regions: ClassVar[Mapping[str, str]] = {}
-    """Host by region; the key "*" is a template for regions that are not listed."""
     hosts: ClassVar[tuple[str, ...]] = ()
     """Its public hosts; `*` stands for one label or a part of one."""
     roots: ClassVar[tuple[str, ...]] = ()
@@ -137,19 +135,9 @@ class Provider(ABC):
         """The address the account stands for. Raises ProviderError when it names none, or one that cannot be used."""
         if account.url is not None:
             return read_base(account.url, account.name)
-        if account.region is not None:
-            return read_base(f"https://{self._regional(account, account.region)}", account.name)
         if self.home is None:
             raise _bad(account, f"kind {self.kind} needs a url")
         return read_base(self.home, account.name)
-
-    def _regional(self, account: Account, region: str) -> str:
-        name = region.strip().lower()
-        host = self.regions.get(name) or self.regions.get("*")
-        if host is None or not re.fullmatch(r"[a-z0-9]+([.-][a-z0-9]+)*", name):
-            known = ", ".join(name for name in self.regions if name != "*") or "none"
-            raise _bad(account, f"kind {self.kind} has no region {region[:40]!r}; known: {known}; or give a url")
-        return host.format(region=name)
 
     def refuse(self, ask: Ask) -> None:
         """Raises ProviderError for a session that this provider does not offer."""

@@ -5,9 +5,6 @@ Sources: xAI's Voice reference and the adapters of pipecat, livekit and litellm.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 from providers.base import Ask
 from providers.base import Capabilities
 from providers.base import Pairs
@@ -24,7 +21,6 @@ class XAI(OpenAIStyle):
     kind = "xai"
     title = "xAI"
     home = "https://api.x.ai"
-    regions: ClassVar[Mapping[str, str]] = {"*": "{region}.api.x.ai"}
     hosts = ("api.x.ai", "*.api.x.ai")
     roots = ("/v1",)
     capabilities = Capabilities(sideband=True, client_secrets=True, binary_audio=True)

@@ -5,9 +5,6 @@ Sources: Zhipu's AsyncAPI document (for open.bigmodel.cn); the host at Z.ai is k
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 from providers.address import Base
 from providers.base import Account
 from providers.base import Ask
@@ -27,9 +24,8 @@ class Zai(Provider):
     title = "Z.ai"
     session_path = _PATH
     home = "https://api.z.ai"
-    regions: ClassVar[Mapping[str, str]] = {"cn": "open.bigmodel.cn", "intl": "api.z.ai"}
     hosts = ("api.z.ai", "open.bigmodel.cn")
-    shapes = (Shape(_PATH, Native("zai", "glm")),)
+    shapes = (Shape(_PATH, Native("zai", "glm", model_in_url=False)),)
     capabilities = Capabilities(model_in_url=False)
 
     def target(self, account: Account, base: Base, ask: Ask) -> tuple[str, Pairs]:
