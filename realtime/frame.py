@@ -15,6 +15,9 @@ import msgspec
 MAX_DEPTH: Final = 64
 """Deepest nesting of objects and arrays that is read; a deeper message is relayed, but recorded as unreadable."""
 
+_EDGE: Final = 512
+"""Bytes at each end of a message that are searched for keys when all between them is one long string."""
+
 
 class Head(msgspec.Struct):
     """The top-level fields that the hot path needs; everything else is skipped, not built."""
@@ -48,7 +51,7 @@ class Frame:
         self.flaw: str | None = None
         """Why the JSON of this message is not clean (set once it was read): shown in records, never fatal."""
         self._head: Head | None = None
-        self._event: dict[str, Any] | None | bool = False
+        self._event: dict[str, Any] | bool | None = False
 
     @property
     def head(self) -> Head:
@@ -56,10 +59,10 @@ class Frame:
         head = self._head
         if head is None:
             payload = self.payload
-            if b"\\" not in payload and payload.count(b'"type"') == 1:
+            if b"\\" not in payload and _types(payload) == 1:
                 try:
                     head = _head(payload)
-                except (msgspec.DecodeError, RecursionError):
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     head = None
             if head is None or not head.type:
                 head = self._head_of_event()
@@ -108,9 +111,32 @@ class Frame:
         event = self.event
         if event is None:
             return _NO_HEAD
-        known = {name: event[name] for name in ("type", "event_id", "response_id", "item_id") if isinstance(event.get(name), str)}
-        raw = {name: msgspec.Raw(msgspec.json.encode(event[name])) for name in ("audio", "delta") if isinstance(event.get(name), str)}
-        return Head(**known, **raw)
+        return Head(
+            type=_text(event, "type") or "",
+            event_id=_text(event, "event_id"),
+            response_id=_text(event, "response_id"),
+            item_id=_text(event, "item_id"),
+            audio=_raw(event, "audio"),
+            delta=_raw(event, "delta"),
+        )
+
+
+def _types(payload: bytes) -> int:
+    """How often `"type"` stands in the message; a long run without any quote (audio) is skipped, not searched."""
+    if len(payload) > 2 * _EDGE and payload.find(b'"', _EDGE, -_EDGE) < 0:
+        return payload.count(b'"type"', 0, _EDGE) + payload.count(b'"type"', len(payload) - _EDGE)
+    return payload.count(b'"type"')
+
+
+def _text(event: dict[str, Any], name: str) -> str | None:
+    value = event.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _raw(event: dict[str, Any], name: str) -> msgspec.Raw:
+    """The value as JSON again; a lone surrogate, which UTF-8 cannot carry, becomes `?`."""
+    value = _text(event, name)
+    return msgspec.Raw() if value is None else msgspec.Raw(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
 
 
 def _too_deep(value: Any) -> bool:

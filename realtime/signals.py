@@ -75,7 +75,10 @@ class InputCommitted:
 
 @dataclass(frozen=True, slots=True)
 class InputTranscript:
-    """What the user said. `replace` when `text` is the whole transcript so far, else it is appended."""
+    """What the user said. `replace` when `text` is the whole transcript so far, else it is appended.
+
+    `final` ends the item's transcript; `failed` says that there will be none, with the provider's `error` where it gave one.
+    """
 
     item_id: str | None
     text: str
@@ -84,6 +87,7 @@ class InputTranscript:
     failed: bool = False
     usage: Usage | None = None
     usage_id: str | None = None
+    error: ProviderError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +96,15 @@ class ResponseRequested:
 
     event_id: str | None = None
     model: str | None = None
+    out_of_band: bool = False
+    """True where the answer stays outside the conversation (`conversation: "none"`), so that it takes no user input."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseStarted:
     response_id: str | None
+    out_of_band: bool = False
+    """True where the provider says so (`conversation_id: null`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +155,11 @@ class ResponseFinished:
 
 @dataclass(frozen=True, slots=True)
 class UsageReport:
-    """Usage that is not tied to one answer. `cumulative` replaces what the session reported before, else it adds up."""
+    """Usage that is not tied to one answer.
+
+    `cumulative` replaces the session's last cumulative report and stands beside everything that adds up; other reports add up.
+    `id`, where set, names the billable event, so that one seen twice counts once.
+    """
 
     usage: Usage
     cumulative: bool = False
@@ -175,7 +187,7 @@ class Truncated:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """The provider said that the session is over, before the socket closes."""
+    """The provider said that the session is over or about to be; last messages may still follow before the socket closes."""
 
     reason: str | None = None
 
