@@ -41,10 +41,12 @@ class Scale:
     """Live sessions held open at once."""
     records: int
     """In the log."""
+    stride: int
+    """Of the ladder of paced sessions every so-manieth rung is used."""
 
 
-QUICK: Final = Scale(rounds=1, seconds=0.8, pace=2.5, frames=200_000, idle=100, records=20_000)
-FULL: Final = Scale(rounds=3, seconds=2.0, pace=5.0, frames=1_000_000, idle=200, records=100_000)
+QUICK: Final = Scale(rounds=1, seconds=0.8, pace=2.0, frames=100_000, idle=100, records=20_000, stride=3)
+FULL: Final = Scale(rounds=3, seconds=2.0, pace=5.0, frames=1_000_000, idle=200, records=100_000, stride=1)
 
 
 @dataclass(slots=True)

@@ -131,6 +131,7 @@ class Ladder:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._rungs = LADDER[:: -run.scale.stride][::-1]
         self._direct: dict[int, float] = {}
 
     async def _base(self, number: int) -> float:
@@ -155,14 +156,14 @@ class Ladder:
 
     async def climb(self, target: Target) -> Row:
         """The largest rung that held, with its figures; `rungs` has all that were tried, `top` says the ladder was too short."""
-        low, high = -1, len(LADDER)
+        low, high = -1, len(self._rungs)
         tried: dict[int, Row] = {}
         while high - low > 1:
             middle = (low + high) // 2
-            tried[middle] = await self._try(target, LADDER[middle])
+            tried[middle] = await self._try(target, self._rungs[middle])
             low, high = (middle, high) if tried[middle].get("p99_added_ms", LIMIT_MS) < LIMIT_MS else (low, middle)
         best = tried[low] if low >= 0 else {"sessions": 0}
-        return {**best, "top": low == len(LADDER) - 1, "rungs": [tried[index] for index in sorted(tried)]}
+        return {**best, "top": low == len(self._rungs) - 1, "rungs": [tried[index] for index in sorted(tried)]}
 
 
 async def measure(run: Run) -> list[Row]:

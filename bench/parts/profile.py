@@ -70,12 +70,12 @@ async def _sampled(target: Target, out: Path, work: Awaitable[Sample]) -> dict[s
     os.kill(target.pid, signal.SIGUSR1)
     sample = await work
     os.kill(target.pid, signal.SIGUSR2)
-    stacks = await asyncio.to_thread(_written, out)
+    stacks = await asyncio.to_thread(written, out)
     return {name: share * sample["us_per_frame"] for name, share in shares(stacks).items()}
 
 
-def _written(out: Path) -> list[tuple[list[str], int]]:
-    """What the sampler writes when it is told to finish; takes the file away for the next time. Raises FileNotFoundError after ten seconds."""
+def written(out: Path) -> list[tuple[list[str], int]]:
+    """What the sampler wrote when it was told to finish; takes the file away. Raises FileNotFoundError after ten seconds."""
     for _ in range(200):
         if out.exists():
             break

@@ -1,0 +1,78 @@
+"""Tables come from results alone, stand between their marks, and every part has its place in the document."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from bench.parts import PARTS
+from bench.peers import PEERS
+from bench.peers import ROOT
+from bench.tables import LABELS
+from bench.tables import block
+from bench.tables import rewrite
+
+MACHINE = {
+    "at": "2026-11-21T09:00:00+00:00",
+    "cpu": "A CPU",
+    "cores": 2,
+    "pinned": True,
+    "python": "3.13.0",
+    "packages": {"mitmproxy": "12.2.3", "wsproto": None},
+}
+PAGE = """# Page
+<!-- bench:frames -->
+old
+<!-- /bench:frames -->
+between
+<!-- bench:setup -->
+kept
+<!-- /bench:setup -->
+"""
+
+
+def result(part: str, rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return {"part": part, "machine": MACHINE, "quick": False, "skipped": {}, "rows": rows, **more}
+
+
+def test_a_missing_figure_is_a_dash_and_an_error_stands_with_its_peer() -> None:
+    rows = [{"peer": "direct", "frames_per_s": 400_000.0}, {"peer": "mitmdump", "error": "close 1009"}]
+    lines = block(result("frames", rows)).splitlines()
+    assert lines[2] == "| no proxy | – | 400,000 |"
+    assert lines[3] == "| stock `mitmdump` (close 1009) | – | – |"
+
+
+def test_the_footnote_tells_machine_scale_and_who_was_left_out() -> None:
+    text = block(result("frames", [], skipped={"nginx": "nginx is not installed"}))
+    assert "2026-11-21, A CPU, 2 cores, proxy and load on a core each, Python 3.13.0, mitmproxy 12.2.3; full scale." in text
+    assert "Not measured: nginx (nginx is not installed)." in text
+    assert "wsproto" not in text
+
+
+def test_only_the_block_with_a_result_changes(tmp_path: Path) -> None:
+    document = tmp_path / "page.md"
+    document.write_text(PAGE)
+    (tmp_path / "frames.json").write_text(json.dumps(result("frames", [{"peer": "nginx", "us_per_frame": 4.25, "frames_per_s": 1e5}])))
+    rewrite(document, tmp_path)
+    rewrite(document, tmp_path)
+    text = document.read_text()
+    assert "old" not in text
+    assert "| nginx | 4.2 | 100,000 |" in text
+    assert "between\n<!-- bench:setup -->\nkept\n<!-- /bench:setup -->\n" in text
+
+
+def test_the_profile_and_the_log_have_tables_of_their_own() -> None:
+    rows = [{"where": "record", "us_per_frame": 0.5, "paced_us_per_frame": 1.25}]
+    assert "| record | 0.50 | 1.25 |" in block(result("profile", rows))
+
+
+def test_every_part_has_its_block_in_the_document() -> None:
+    text = (ROOT / "docs" / "performance.md").read_text()
+    assert re.findall(r"<!-- bench:(\w+) -->", text) == re.findall(r"<!-- /bench:(\w+) -->", text)
+    assert set(re.findall(r"<!-- bench:(\w+) -->", text)) == set(PARTS)
+
+
+def test_every_peer_has_a_label() -> None:
+    assert set(LABELS) == set(PEERS)
