@@ -152,3 +152,13 @@ def test_it_is_documented(known: Provider) -> None:
         assert rule in text
     for header in known.passes:
         assert header in text
+
+
+@EVERY
+def test_what_was_pasted_or_sent_is_in_no_repr(known: Provider) -> None:
+    pasted = Account("mine", known.kind, url=f"https://user:{CANARY}@h", credential=CANARY)
+    sent = Ask(plain(known), (("key", CANARY),), subprotocols=(f"openai-insecure-api-key.{CANARY}",))
+    assert CANARY not in repr(pasted) + repr(sent)
+    with pytest.raises(ProviderError) as refused:
+        known.check(pasted)
+    assert CANARY not in "".join(traceback.format_exception(refused.value))
