@@ -97,7 +97,12 @@ def turn_error(error: ProviderError | None) -> TurnError:
     code = (error.code if error else "") or type_
     message = error.message if error else ""
     status, kind = _kind("\n".join((type_, code, message[: 8 * MAX_MESSAGE])).casefold())
-    return TurnError(status, kind, type_[:128], code[:128], message[:MAX_MESSAGE])
+    return TurnError(status, kind, _storable(type_, 128), _storable(code, 128), _storable(message, MAX_MESSAGE))
+
+
+def _storable(text: str, limit: int) -> str:
+    """Bounded, and valid Unicode whatever the provider sent."""
+    return text[:limit].encode(errors="replace").decode()
 
 
 def _kind(text: str) -> tuple[int, str]:
