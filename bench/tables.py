@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from typing import Final
 
+from bench import bars
+
 Row = Mapping[str, Any]
 
 LABELS: Final = {
@@ -135,12 +137,15 @@ def block(result: Mapping[str, Any]) -> str:
     return "\n".join([*_SPECIAL.get(part, _peers)(part, result["rows"]), "", _footnote(result)])
 
 
+def _replaced(text: str, name: str, content: str) -> str:
+    mark, made = re.escape(name), f"<!-- bench:{name} -->\n{content}\n<!-- /bench:{name} -->"
+    return re.sub(rf"<!-- bench:{mark} -->.*?<!-- /bench:{mark} -->", lambda _: made, text, flags=re.DOTALL)
+
+
 def rewrite(document: Path, results: Path) -> None:
-    """Replaces each marked block of the document for which there is a result."""
+    """Replaces each marked block of the document for which there is a result, and judges the bars on all of them."""
     text = document.read_text()
-    for path in sorted(results.glob("*.json")):
-        result = json.loads(path.read_text())
-        mark = re.escape(result["part"])
-        made = f"<!-- bench:{result['part']} -->\n{block(result)}\n<!-- /bench:{result['part']} -->"
-        text = re.sub(rf"<!-- bench:{mark} -->.*?<!-- /bench:{mark} -->", made.replace("\\", r"\\"), text, flags=re.DOTALL)
-    document.write_text(text)
+    found = {path.stem: json.loads(path.read_text()) for path in sorted(results.glob("*.json"))}
+    for part, result in found.items():
+        text = _replaced(text, part, block(result))
+    document.write_text(_replaced(text, "bars", "\n".join(bars.table(found))))

@@ -51,7 +51,9 @@ async def sessions(target: Target, number: int, *, echo: bool = False) -> AsyncI
             await session.named(name, echo=echo)
 
     try:
-        await asyncio.gather(*(open_one() for _ in range(number)))
+        for problem in await asyncio.gather(*(open_one() for _ in range(number)), return_exceptions=True):
+            if problem:
+                raise problem
         yield opened
     finally:
         await asyncio.gather(*(session.close() for session in opened.values()))

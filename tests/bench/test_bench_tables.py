@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from bench.bars import BARS
+from bench.bars import table
 from bench.parts import PARTS
 from bench.peers import PEERS
 from bench.peers import ROOT
@@ -71,7 +73,20 @@ def test_the_profile_and_the_log_have_tables_of_their_own() -> None:
 def test_every_part_has_its_block_in_the_document() -> None:
     text = (ROOT / "docs" / "performance.md").read_text()
     assert re.findall(r"<!-- bench:(\w+) -->", text) == re.findall(r"<!-- /bench:(\w+) -->", text)
-    assert set(re.findall(r"<!-- bench:(\w+) -->", text)) == set(PARTS)
+    assert set(re.findall(r"<!-- bench:(\w+) -->", text)) == {*PARTS, "bars"}
+
+
+def test_a_bar_is_met_by_figures_alone_and_stays_open_without_them() -> None:
+    peers = [
+        {"peer": "voicetap", "us_per_frame": 8.0},
+        {"peer": "mitmdump", "us_per_frame": 230.0},
+        {"peer": "websockets", "us_per_frame": 7.0},
+    ]
+    lines = table({"frames": result("frames", peers), "profile": result("profile", [{"where": "record"}])})
+    assert lines[2] == "| CPU a frame, as a share of stock `mitmdump`: at most 0.100 | 0.035 | yes |"
+    assert lines[3] == "| CPU a frame, as a share of the `websockets` relay: at most 1.00 | 1.14 | **no** |"
+    assert lines[4].endswith("| – | not measured |")
+    assert len(lines) == 2 + len(BARS)
 
 
 def test_every_peer_has_a_label() -> None:

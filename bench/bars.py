@@ -1,0 +1,61 @@
+"""The bars voicetap is held to, judged on the figures of the last run and on nothing else: a bar without figures stays open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from typing import Final
+
+Rows = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""part → peer → figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """`measure` gives the figure, raising KeyError where something it needs was not measured."""
+
+    what: str
+    limit: float
+    measure: Callable[[Rows], float]
+    form: str = "{:,.2f}"
+    at_least: bool = False
+
+    def met(self, value: float) -> bool:
+        return value >= self.limit if self.at_least else value <= self.limit
+
+    def cells(self, rows: Rows) -> tuple[str, str, str]:
+        """The bar, what was measured, and whether it is met."""
+        bound = f"{'at least' if self.at_least else 'at most'} {self.form.format(self.limit)}"
+        try:
+            value = self.measure(rows)
+        except KeyError:
+            return f"{self.what}: {bound}", "–", "not measured"
+        return f"{self.what}: {bound}", self.form.format(value), "yes" if self.met(value) else "**no**"
+
+
+def _own(part: str, figure: str) -> Callable[[Rows], float]:
+    return lambda rows: float(rows[part]["voicetap"][figure])
+
+
+def _ratio(part: str, figure: str, other: str, mine: str = "voicetap") -> Callable[[Rows], float]:
+    return lambda rows: float(rows[part][mine][figure]) / float(rows[part][other][figure])
+
+
+BARS: Final = (
+    Bar("CPU a frame, as a share of stock `mitmdump`", 0.10, _ratio("frames", "us_per_frame", "mitmdump"), "{:.3f}"),
+    Bar("CPU a frame, as a share of the `websockets` relay", 1.0, _ratio("frames", "us_per_frame", "websockets")),
+    Bar("CPU a frame with 20 policies, as a share of LiteLLM", 1.0, _ratio("frames", "us_per_frame", "litellm", "voicetap-parsed")),
+    Bar("added round trip p50, ms", 0.4, _own("latency", "loop_p50_ms_added")),
+    Bar("added round trip p99, ms", 1.0, _own("latency", "loop_p99_ms_added")),
+    Bar("paced sessions on a core, times stock `mitmdump`", 8.0, _ratio("paced", "sessions", "mitmdump"), "{:.1f}", at_least=True),
+    Bar("growth over the frames of the memory table, MB", 20.0, _own("memory", "growth_mb"), "{:.1f}"),
+    Bar("a live session, KB", 300.0, _own("memory", "live_session_kb"), "{:.0f}"),
+)
+
+
+def table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Markdown lines; takes the results by part."""
+    rows = {part: {row["peer"]: row for row in result["rows"] if "peer" in row} for part, result in results.items()}
+    return ["| bar | measured | met |", "| --- | ---: | --- |", *("| " + " | ".join(bar.cells(rows)) + " |" for bar in BARS)]
