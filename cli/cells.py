@@ -1,0 +1,55 @@
+"""How values of records read in tables and lines: times, durations, costs, ends. Unknown stays unknown, never 0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC
+from datetime import datetime
+from typing import Any
+
+
+def moment(text: str) -> datetime:
+    """An ISO 8601 time of a record."""
+    return datetime.fromisoformat(text)
+
+
+def clock(text: str | None) -> str:
+    """Local date and time to the second."""
+    return "-" if text is None else f"{moment(text).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def duration(record: Mapping[str, Any], now: datetime | None = None) -> str:
+    """How long a session lasted, or lasts until now."""
+    ended = record.get("ended_at")
+    end = moment(ended) if ended else now or datetime.now(UTC)
+    seconds = max(0.0, (end - moment(record["started_at"])).total_seconds())
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)}:{int(seconds % 60):02d} min"
+
+
+def cost(found: Mapping[str, Any] | None) -> str:
+    """US dollars; `unpriced` where no price is known, `+` where a part is missing."""
+    if not found or found.get("usd") is None:
+        return "unpriced" if found else "-"
+    return f"${found['usd']:.6f}{'+' if found.get('partial') else ''}"
+
+
+def ending(record: Mapping[str, Any]) -> str:
+    """Close code, side and reason, or `open`."""
+    close = record.get("close")
+    if not close:
+        return "open" if record.get("ended_at") is None else "ended"
+    parts = (str(close.get("code")), f"by {close['side']}" if close.get("side") else "", close.get("reason") or "")
+    return " ".join(part for part in parts if part)
+
+
+def latency(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f} ms"
+
+
+def tokens(usage: Mapping[str, Any] | None) -> str:
+    """Tokens in and out, with what they are made of."""
+    if not usage:
+        return "no usage"
+    made = f"{usage.get('input_tokens', 0)} in, {usage.get('output_tokens', 0)} out"
+    parts = [f"{name} {value:g}" for name, value in usage.items() if name not in ("total_tokens", "input_tokens", "output_tokens")]
+    return f"{made} ({', '.join(parts)})" if parts else made

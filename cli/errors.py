@@ -1,0 +1,43 @@
+"""How a command fails: a stable code, what was seen, what to do, and an exit code. Never a secret, never a traceback."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+OK: Final = 0
+FAILED: Final = 1
+BAD_INPUT: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    exit_code: int
+    meaning: str
+
+
+KINDS: Final[dict[str, Kind]] = {
+    "VT100": Kind(BAD_INPUT, "The rules file has errors, or cannot be read."),
+    "VT101": Kind(FAILED, "The proxy could not start: a port in use, a folder that cannot be written, an address that is not allowed."),
+    "VT102": Kind(FAILED, "The data folder or its log cannot be read or written."),
+    "VT103": Kind(FAILED, "No session has this id."),
+    "VT104": Kind(FAILED, "No key has this id, or a key of this name exists already."),
+    "VT105": Kind(BAD_INPUT, "An option or argument has a value that cannot be used."),
+    "VT106": Kind(FAILED, "No proxy with an intercept door is running, and none could be started."),
+    "VT107": Kind(FAILED, "The demonstration did not run to its end."),
+}
+"""Every code a command can fail with; docs/cli.md lists them."""
+
+
+class Failure(Exception):
+    """Ends the command with `error CODE: message`, then what to do about it."""
+
+    def __init__(self, code: str, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.fix = fix
+
+    @property
+    def exit_code(self) -> int:
+        return KINDS[self.code].exit_code

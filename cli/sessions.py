@@ -1,0 +1,61 @@
+"""`sessions`: the sessions of the log, newest first, whether the proxy runs, is down or was killed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from typing import Any
+
+import typer
+
+from cli.cells import clock
+from cli.cells import cost
+from cli.cells import duration
+from cli.cells import ending
+from cli.options import DATA
+from cli.options import AsJson
+from cli.options import DataFolder
+from cli.output import print_json
+from cli.output import print_table
+from cli.records import matching
+from cli.records import read_sessions
+from cli.records import where
+
+_COLUMNS = ("session", "started", "lasted", "key", "route", "provider/model", "turns", "tokens", "cost", "end")
+_RIGHT = ("lasted", "turns", "tokens", "cost")
+
+
+def sessions(
+    condition: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME=VALUE]...",
+            help="Conditions: key, provider, model, route, session, status, transport, since, until; globs allowed.",
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="At most this many, the newest; 0 for all.")] = 0,
+    data: DataFolder = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """List the sessions of the log, newest first."""
+    conditions = where(condition or [])
+    found = [record for record in reversed(read_sessions(data)) if matching(record, conditions)]
+    found = found[:limit] if limit else found
+    if as_json:
+        print_json(found)
+    else:
+        print_table(_COLUMNS, [_row(record) for record in found], _RIGHT)
+
+
+def _row(record: dict[str, Any]) -> tuple[object, ...]:
+    return (
+        record["id"],
+        clock(record["started_at"]),
+        duration(record),
+        record["principal"],
+        record["route"] or "-",
+        f"{record['provider']}/{record['model'] or '?'}",
+        record["turns"],
+        record["usage"]["total_tokens"],
+        cost(record["cost"]),
+        ending(record),
+    )

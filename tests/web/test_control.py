@@ -1,0 +1,231 @@
+"""The control port on a real socket: who may use it, what it lists, what it refuses and why."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from web.control import make_app
+
+TOKEN = "t0ken"
+
+
+def session(number: int, **more: Any) -> dict[str, Any]:
+    made = {
+        "id": f"ses_{number}",
+        "started_at": f"2026-11-21T10:00:{number:02d}.000Z",
+        "ended_at": f"2026-11-21T10:01:{number:02d}.000Z",
+        "principal": "kiosk",
+        "provider": "openai",
+        "model": "gpt-realtime",
+        "transport": "websocket",
+        "grouping": None,
+    }
+    return made | more
+
+
+class Memory:
+    """A log of a few records, and the sessions that were asked to end."""
+
+    def __init__(self) -> None:
+        self.past = [session(1), session(2, provider="azure-eu"), session(3, principal="lab", grouping="call-7"), session(4, ended_at=None)]
+        self.now = [session(4, ended_at=None, model="live-model")]
+        self.killed: list[str] = []
+
+    def sessions(self) -> list[dict[str, Any]]:
+        return self.past
+
+    def turns(self, session: str) -> list[dict[str, Any]]:
+        return [
+            {"session": session, "index": 0, "status": "completed", "started_at": "2026-11-21T10:00:05.000Z", "input": "The Weather"},
+            {"session": session, "index": 1, "status": "cancelled", "started_at": "2026-11-21T10:00:09.000Z", "input": "bye"},
+        ]
+
+    def live(self) -> list[dict[str, Any]]:
+        return self.now
+
+    def kill(self, session: str) -> bool:
+        self.killed.append(session)
+        return any(record["id"] == session for record in self.now)
+
+
+class Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@pytest.fixture
+def log() -> Memory:
+    return Memory()
+
+
+@pytest.fixture
+async def client(log: Memory) -> AsyncIterator[httpx.AsyncClient]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    app = make_app(log, log.live, TOKEN, log.kill, hosts=("voice.internal",))
+    server = Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
+    task = asyncio.create_task(server.serve([listener]))
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    async with httpx.AsyncClient(base_url=address, headers={"authorization": f"Bearer {TOKEN}"}, trust_env=False) as made:
+        yield made
+    server.should_exit = True
+    await task
+
+
+async def refusal(client: httpx.AsyncClient, path: str, **more: Any) -> tuple[int, str]:
+    found = await client.get(path, **more)
+    error = found.json()["error"]
+    assert set(error) == {"message", "type", "code", "param"}
+    return found.status_code, error["message"]
+
+
+async def ids(client: httpx.AsyncClient, query: str = "") -> list[str]:
+    found = await client.get(f"/api/sessions{query}")
+    assert found.status_code == 200, found.text
+    return [record["id"] for record in found.json()["sessions"]]
+
+
+async def test_health_needs_no_token(client: httpx.AsyncClient) -> None:
+    found = await client.get("/healthz", headers={"authorization": ""})
+    assert (found.status_code, found.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer tökén"])
+async def test_everything_else_does(client: httpx.AsyncClient, authorization: str) -> None:
+    found = await client.get("/api/sessions", headers={"authorization": authorization.encode("latin-1")})
+    assert found.status_code == 401
+    assert found.headers["www-authenticate"] == "Bearer"
+    assert TOKEN not in found.text
+
+
+async def test_the_token_may_stand_in_the_query(client: httpx.AsyncClient) -> None:
+    assert (await client.get(f"/api/sessions?token={TOKEN}", headers={"authorization": ""})).status_code == 200
+    assert (await client.get("/api/sessions?token=no", headers={"authorization": ""})).status_code == 401
+    assert (await client.get(f"/api/sessions?token=no&token={TOKEN}x", headers={"authorization": ""})).status_code == 401
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "user@localhost", "", "[::1"])
+async def test_a_foreign_host_is_misdirected(client: httpx.AsyncClient, host: str) -> None:
+    found = await client.get("/healthz", headers={"host": host})
+    assert (found.status_code, found.json()["error"]["code"]) == (421, "misdirected_request")
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1", "[::1]:8789", "voice.internal:8789"])
+async def test_a_known_host_is_served(client: httpx.AsyncClient, host: str) -> None:
+    assert (await client.get("/api/sessions", headers={"host": host})).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["null", "https://evil.example", "http://127.0.0.1:1", "http://localhost", "file://"])
+async def test_a_foreign_origin_is_refused(client: httpx.AsyncClient, origin: str) -> None:
+    found = await client.post("/api/sessions/ses_4/kill", headers={"origin": origin})
+    assert (found.status_code, found.json()["error"]["code"]) == (403, "foreign_origin")
+
+
+async def test_the_own_origin_is_served(client: httpx.AsyncClient) -> None:
+    own = str(client.base_url).rstrip("/")
+    assert (await client.get("/api/sessions", headers={"origin": own})).status_code == 200
+
+
+async def test_answers_are_not_cached_and_not_sniffed(client: httpx.AsyncClient) -> None:
+    for path in ("/api/sessions", "/api/sessions/none", "/nowhere"):
+        found = await client.get(path)
+        assert found.headers["cache-control"] == "no-store"
+        assert found.headers["x-content-type-options"] == "nosniff"
+        assert "access-control-allow-origin" not in found.headers
+
+
+async def test_sessions_live_and_past(client: httpx.AsyncClient) -> None:
+    found = (await client.get("/api/sessions")).json()
+    assert [record["id"] for record in found["sessions"]] == ["ses_4", "ses_3", "ses_2", "ses_1"]
+    assert [record["live"] for record in found["sessions"]] == [True, False, False, False]
+    assert found["sessions"][0]["model"] == "live-model"
+    assert (found["count"], found["has_more"], found["limit"], found["offset"]) == (4, False, 50, 0)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("?order=asc&limit=2", ["ses_1", "ses_2"]),
+        ("?limit=1&offset=1", ["ses_3"]),
+        ("?offset=9", []),
+        ("?key=lab", ["ses_3"]),
+        ("?key=k*", ["ses_4", "ses_2", "ses_1"]),
+        ("?provider=azure-*", ["ses_2"]),
+        ("?session_id=ses_2", ["ses_2"]),
+        ("?session_id=ses_2&parent_request_id=call-7", ["ses_3"]),
+        ("?status=open", ["ses_4"]),
+        ("?status=closed&limit=1", ["ses_3"]),
+        ("?since=2026-11-21T10:00:03Z", ["ses_4", "ses_3"]),
+        ("?until=2026-11-21T11:00:01%2B01:00", ["ses_1"]),
+        ("?text=AZURE", ["ses_2"]),
+    ],
+)
+async def test_filters(client: httpx.AsyncClient, query: str, expected: list[str]) -> None:
+    assert await ids(client, query) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("limit=0", "limit is 1 to 500, not 0"),
+        ("limit=501", "limit is 1 to 500, not 501"),
+        ("limit=ten", "limit is a whole number, 1 to 500, not 'ten'"),
+        ("limit=", "limit is a whole number, 1 to 500, not ''"),
+        ("limit=1e2", "limit is a whole number, 1 to 500, not '1e2'"),
+        ("offset=-1", "offset is a whole number, 0 or more, not '-1'"),
+        ("order=up", "order is asc or desc, not 'up'"),
+        ("since=yesterday", "since is a time such as 2027-01-31T18:00:00Z, or seconds since 1970, not 'yesterday'"),
+        ("until=2027-01-31", "until is a time such as 2027-01-31T18:00:00Z, or seconds since 1970, not '2027-01-31'"),
+    ],
+)
+async def test_bad_values_get_the_exact_reason(client: httpx.AsyncClient, query: str, reason: str) -> None:
+    assert await refusal(client, f"/api/sessions?{query}") == (400, reason)
+
+
+async def test_a_misspelt_filter_is_no_filter(client: httpx.AsyncClient) -> None:
+    status, reason = await refusal(client, "/api/sessions?provder=openai")
+    assert status == 400
+    assert reason.startswith("unknown parameter 'provder'; known: session_id")
+
+
+@pytest.mark.parametrize("limit", [1, 500])
+async def test_the_limits_themselves_are_taken(client: httpx.AsyncClient, limit: int) -> None:
+    assert (await client.get(f"/api/sessions?limit={limit}")).json()["limit"] == limit
+
+
+async def test_one_session_and_its_turns(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/api/sessions/ses_2")).json()["provider"] == "azure-eu"
+    found = (await client.get("/api/logs/sessions/ses_2?order=asc&limit=1")).json()
+    assert [turn["index"] for turn in found["turns"]] == [0]
+    assert (found["count"], found["has_more"]) == (2, True)
+    found = (await client.get("/api/logs/sessions/ses_2?status=cancelled")).json()
+    assert [turn["index"] for turn in found["turns"]] == [1]
+    found = (await client.get("/api/logs/sessions/ses_2?text=weather")).json()
+    assert [turn["index"] for turn in found["turns"]] == [0]
+
+
+@pytest.mark.parametrize("path", ["/api/sessions/none", "/api/logs/sessions/none"])
+async def test_an_unknown_session(client: httpx.AsyncClient, path: str) -> None:
+    assert await refusal(client, path) == (404, "no session 'none'")
+
+
+async def test_an_unknown_path(client: httpx.AsyncClient) -> None:
+    assert (await refusal(client, "/api"))[0] == 404
+
+
+async def test_kill(client: httpx.AsyncClient, log: Memory) -> None:
+    found = await client.post("/api/sessions/ses_4/kill")
+    assert (found.status_code, found.json()) == (202, {"id": "ses_4", "killed": True})
+    assert (await client.post("/api/sessions/ses_1/kill")).status_code == 409
+    assert (await client.post("/api/sessions/none/kill")).status_code == 404
+    assert (await client.get("/api/sessions/ses_4/kill")).status_code == 405
+    assert log.killed == ["ses_4", "ses_1"]

@@ -1,0 +1,25 @@
+"""Errors of the control port, in the same JSON shape as those of the other doors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.responses import Response
+
+from addons.answers import refusal
+
+
+def refused(
+    status: int, message: str, *, code: str | None = None, param: str | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """`{"error": {message, type, code, param}}` with the given status."""
+    made = refusal(status, message, code=code, param=param, headers=headers)
+    return Response(made.content or b"", status, headers=dict(made.headers))
+
+
+class Refused(Exception):
+    """A request that cannot be answered; carries the answer."""
+
+    def __init__(self, status: int, message: str, *, code: str | None = None, param: str | None = None) -> None:
+        super().__init__(message)
+        self.answer = refused(status, message, code=code, param=param)

@@ -1,0 +1,87 @@
+"""Who may use the control port: the right Host (no DNS rebinding), no foreign Origin, the right token. Checked in this order."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Collection
+from typing import Final
+from urllib.parse import parse_qs
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp
+from starlette.types import Message
+from starlette.types import Receive
+from starlette.types import Scope
+from starlette.types import Send
+
+from web.answers import refused
+
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_OPEN: Final = frozenset({"/healthz"})
+_HEADERS: Final = {
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+
+
+class Guard:
+    """ASGI middleware in front of everything; a request it refuses reaches nothing behind it."""
+
+    def __init__(self, app: ASGIApp, *, token: str, hosts: Collection[str]) -> None:
+        self._app = app
+        self._token = token.encode()
+        self._hosts = LOOPBACK | {host.lower() for host in hosts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match scope["type"]:
+            case "http":
+                target = self._refusal(scope) or self._app
+                await target(scope, receive, _with_headers(send))
+            case "websocket":
+                await send({"type": "websocket.close", "code": 1008, "reason": "no WebSocket is served here"})
+            case _:
+                await self._app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or _hostname(hosts[0]) not in self._hosts:
+            return refused(421, "this host name is not served here; use a loopback address", code="misdirected_request")
+        for origin in headers.getlist("origin"):
+            if urlsplit(origin).netloc.lower() != hosts[0].lower():
+                return refused(403, "requests from other origins are not allowed", code="foreign_origin")
+        if scope["path"] in _OPEN or self._knows_token(scope, headers):
+            return None
+        return refused(
+            401, "send the token of the ready line as `Authorization: Bearer …` or ?token=…", headers={"www-authenticate": "Bearer"}
+        )
+
+    def _knows_token(self, scope: Scope, headers: Headers) -> bool:
+        scheme, _, shown = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            shown = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[-1]
+        return hmac.compare_digest(shown.strip().encode(), self._token)
+
+
+def _hostname(host: str) -> str | None:
+    """The name of a Host header without its port, or None where it is not one."""
+    try:
+        return urlsplit(f"//{host}").hostname if "@" not in host else None
+    except ValueError:
+        return None
+
+
+def _with_headers(send: Send) -> Send:
+    async def sender(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers[name] = value
+        await send(message)
+
+    return sender
