@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator
 from pydantic import WithJsonSchema
 
+from rules.section import ENV_REFERENCE
 from rules.section import as_text
 from rules.section import fault
 
@@ -73,7 +74,7 @@ def parse_origin(value: Any) -> str:
 def parse_store(value: Any) -> str:
     """`tinydb`, `env:NAME`, or a postgresql URL without a password."""
     text = as_text(value, "tinydb or a postgresql URL")
-    if re.fullmatch("tinydb|env:[A-Za-z_][A-Za-z0-9_]*", text):
+    if re.fullmatch(f"tinydb|{ENV_REFERENCE}", text):
         return text
     try:
         parts = urlsplit(text)
@@ -92,7 +93,7 @@ Origin = Annotated[str, BeforeValidator(parse_origin), WithJsonSchema({"type": "
 Store = Annotated[
     str,
     BeforeValidator(parse_store),
-    WithJsonSchema({"type": "string", "pattern": "^(tinydb|env:[A-Za-z_][A-Za-z0-9_]*|postgres(ql)?://.+)$"}),
+    WithJsonSchema({"type": "string", "pattern": f"^(tinydb|{ENV_REFERENCE}|postgres(ql)?://.+)$"}),
 ]
 
 

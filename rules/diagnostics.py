@@ -59,10 +59,6 @@ class Diagnostic:
         return "\n".join(printable(row) for row in rows)
 
 
-def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
-    return any(found.severity == "error" for found in diagnostics)
-
-
 def nearest(word: str, known: Iterable[str]) -> str:
     """`did you mean 'x'?` for the closest known word, or "" where none is close."""
     close = get_close_matches(word, [*known], 1)

@@ -62,10 +62,15 @@ def load(
     `stored_keys` are the ids of usable keys kept elsewhere. Without `read_file` secrets in files are taken to be there.
     """
     document = read_yaml(text)
-    rules = _build(document, env, read_file, stored_keys, cannot) if document.complete else None
+    checked = _build(document, Reporter(document), stored_keys, cannot) if document.complete else None
+    if checked is not None:
+        for check in (*GENERAL, *REACH, _check_tests):
+            check(checked)
+        _check_secrets(checked, env, read_file)
     mask_secrets(document)
     found = _in_order(document)
-    return Loaded(None if any(d.severity == "error" for d in found) else rules, found, name)
+    sound = checked is not None and not any(d.severity == "error" for d in found)
+    return Loaded(checked.rules if checked is not None and sound else None, found, name)
 
 
 def load_file(path: Path, env: Mapping[str, str], *, stored_keys: Collection[str] = (), cannot: Cannot = cannot_by_configuration) -> Loaded:
@@ -81,11 +86,8 @@ def load_file(path: Path, env: Mapping[str, str], *, stored_keys: Collection[str
     return load(text, name=path.name, env=env, read_file=reader, stored_keys=stored_keys, cannot=cannot)
 
 
-def _build(
-    document: Document, env: Mapping[str, str], read_file: ReadFile | None, stored_keys: Collection[str], cannot: Cannot
-) -> Rules | None:
-    """The rules, and every diagnostic of them in `document`; None where even the healthy parts make no rules."""
-    reporter = Reporter(document)
+def _build(document: Document, reporter: Reporter, stored_keys: Collection[str], cannot: Cannot) -> Checked | None:
+    """The healthy parts of the file, with a diagnostic for every other; None where the file is not made of sections at all."""
     refused: list[KeyPath] = [*document.unreadable]
     try:
         Rules.model_validate(document.value)
@@ -94,14 +96,8 @@ def _build(
     if not isinstance(document.value, dict):
         return None
     kept, numbers = prune(document.value, refused)
-    rules = Rules.model_validate(kept)
     lost = document.value.keys() - kept.keys()
-    checked = Checked(rules, reporter, numbers, *_names(document.value), stored_keys, lost, cannot)
-    for check in (*GENERAL, *REACH):
-        check(checked)
-    _check_tests(checked)
-    _check_secrets(checked, env, read_file)
-    return rules
+    return Checked(Rules.model_validate(kept), reporter, numbers, *_names(document.value), stored_keys, lost, cannot)
 
 
 def _names(value: Mapping[str, Any]) -> tuple[Collection[str] | None, Collection[str] | None]:
@@ -131,6 +127,9 @@ def _check_secrets(checked: Checked, env: Mapping[str, str], read_file: ReadFile
     for missing in unresolved(checked.rules, env, read_file or (lambda _: "unread")):
         message = f"{missing.reason}, so the provider {missing.provider!r} cannot be used"
         checked.report.add(("providers", missing.provider, "credential"), "VT021", message)
+    source, _, name = checked.rules.log.store.partition(":")
+    if source == "env" and not env.get(name):
+        checked.report.add(("log", "store"), "VT021", f"the environment variable {name} is not set, so the log has no place")
 
 
 def _in_order(document: Document) -> tuple[Diagnostic, ...]:

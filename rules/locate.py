@@ -87,7 +87,7 @@ class Reporter:
     def _add_error(self, path: Path, detail: ErrorDetails) -> None:
         match detail["type"]:
             case "voicetap":
-                self._add_fault(path, detail["ctx"])
+                self._add_fault(path, detail["ctx"], on_key=detail["loc"][-1:] == ("[key]",))
             case "extra_forbidden":
                 self.add(path, "VT010", f"unknown key {path[-1]!r}", _known(path), on_key=True)
             case "missing":
@@ -100,12 +100,13 @@ class Reporter:
                 message = _MESSAGES.get(kind) or detail["msg"].replace("Input should", "should")
                 self.add(path, "VT011", f"{_subject(path)} {message}", _HINTS.get(kind, ""))
 
-    def _add_fault(self, path: Path, context: Mapping[str, Any]) -> None:
+    def _add_fault(self, path: Path, context: Mapping[str, Any], *, on_key: bool) -> None:
+        on_key = on_key or bool(context["at"]) or context["code"] == "VT012"
         path = (*path, context["at"]) if context["at"] else path
         message = context["message"]
         if message.startswith(("should ", "has ")):
             message = f"{_subject(path)} {message}"
-        self.add(path, context["code"], message, context["hint"], on_key=bool(context["at"]), offset=context["offset"])
+        self.add(path, context["code"], message, context["hint"], on_key=on_key, offset=context["offset"])
 
     def _column_inside(self, place: Place, offset: int) -> int:
         """How many columns after its start the text's character `offset` stands; 0 where escapes or line breaks come between."""

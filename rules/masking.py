@@ -7,14 +7,16 @@ from typing import Any
 from typing import Final
 
 from realtime.detectors import find
+from rules.section import ENV_REFERENCE
 
 _HIDDEN: Final = "•"
 _LINE_END: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-_KEY: Final = re.compile(r"(?i)credential|api[_-]?key|token$|secret|password|authorization|^hash$")
-_NO_SECRET: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+|client|inject|sha256:[0-9a-f]{64}")
+_NAMED_LIKE_ONE: Final = r"(?:credentials?|api[_-]?keys?|token|secret|password|authorization|\bhash)"
+_KEY: Final = re.compile(_NAMED_LIKE_ONE + "$", re.IGNORECASE)
+_NO_SECRET: Final = re.compile(f"{ENV_REFERENCE}|file:.+|client|inject|sha256:[0-9a-f]{{64}}")
 _WRITTEN: Final = re.compile(
-    r"""(?ix)(?:credentials?|api[_-]?keys?|\btoken|secret|password|authorization|\bhash)["']?\s*[:=]\s*["']?
-    (?!env:|file:|client\b|inject\b|sha256:)([^\s,}\]"'].*?)(?=["']?\s*(?:[,}\]\n\#]|$))"""
+    rf"""(?ix){_NAMED_LIKE_ONE}["']?\s*[:=]\s*["']?
+    (?!env:|file:|client\b|inject\b|sha256:)([^\s,}}\]"'].*?)(?=["']?\s*(?:[,}}\]\n\#]|$))"""
 )
 _USERINFO: Final = re.compile(r"://([^\s/@]+)@")
 

@@ -1,7 +1,8 @@
 """Where a request goes: provider, model and credential, or a refusal that says what to write. No network, no clock.
 
 Order: routes, provider prefix of the model, the provider whose models name it, the provider of a native path, the
-path's default provider. On the intercept door only a route lets anything in.
+path's default provider. On the intercept door only a route lets anything in, and the model does not choose the
+provider: the app's own credential would follow it there.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 from typing import Literal
 
 from rules.access import Route
+from rules.match import Door
 from rules.match import RequestFacts
 from rules.match import route
 from rules.match import split_model
@@ -56,21 +58,23 @@ class _Asked:
     model: str | None
 
 
-_NO_HOST_ROUTE: Final = Refusal(403, "host_not_allowed", "no route of rules.yaml names this host on the intercept door")
+_Finder = tuple[str, Callable[[_Asked], str | None]]
+
+_NO_HOST_ROUTE: Final = Refusal(403, "host_not_allowed", "no route of rules.yaml opens this host on the intercept door")
 _SHOWN: Final = 80
 
 
 def resolve(rules: Rules, facts: RequestFacts) -> Target | Refusal:
     """Where the request goes. Never raises."""
     taken = route(rules, facts).route
-    if taken is None and facts.door == "intercept":
+    if facts.door == "intercept" and (taken is None or taken.tunnel):
         return _NO_HOST_ROUTE
     written = facts.asked
     prefix, bare = split_model(rules, written) if written else (None, None)
     asked = _Asked(rules, facts, taken, prefix, (taken.model if taken and taken.model else bare) or None)
     if asked.model is None and not _may_lack_model(facts):
         return _no_model(rules)
-    for why, find in _ORDER:
+    for why, find in _ORDER[facts.door]:
         name = find(asked)
         if name is not None:
             return _target(asked, name, why)
@@ -126,13 +130,12 @@ def _by_default_of_path(asked: _Asked) -> str | None:
     return provider_for(asked.rules, asked.facts.default_kind)
 
 
-_ORDER: Final[tuple[tuple[str, Callable[[_Asked], str | None]], ...]] = (
-    ("route", _by_route),
-    ("prefix of the model", _by_prefix),
-    ("models of the provider", _by_models),
-    ("native path", _by_native_path),
-    ("default of the path", _by_default_of_path),
-)
+_BY_REQUEST: Final[tuple[_Finder, ...]] = (("native path", _by_native_path), ("default of the path", _by_default_of_path))
+_BY_MODEL: Final[tuple[_Finder, ...]] = (("prefix of the model", _by_prefix), ("models of the provider", _by_models))
+_ORDER: Final[dict[Door, tuple[_Finder, ...]]] = {
+    "gateway": (("route", _by_route), *_BY_MODEL, *_BY_REQUEST),
+    "intercept": (("route", _by_route), *_BY_REQUEST),
+}
 
 
 def _target(asked: _Asked, name: str, why: str) -> Target:

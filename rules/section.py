@@ -59,6 +59,9 @@ def not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+ENV_REFERENCE: Final = "env:[A-Za-z_][A-Za-z0-9_]*"
+"""A regular expression for the name of an environment variable, where a value may be kept in one."""
+
 _NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _NAMES: Final = Regex(_NAME)
 

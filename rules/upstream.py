@@ -19,6 +19,7 @@ from pydantic import StrictStr
 from pydantic import WithJsonSchema
 from pydantic import model_validator
 
+from rules.section import ENV_REFERENCE
 from rules.section import Section
 from rules.section import as_text
 from rules.section import fault
@@ -29,7 +30,7 @@ _NEEDS_URL: Final = {
     "azure": "https://<resource>.openai.azure.com",
     "compatible": "http://localhost:8000/v1",
 }
-_REFERENCE: Final = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"
+_REFERENCE: Final = f"^({ENV_REFERENCE}|file:.+)$"
 _SCHEMES: Final = ("http", "https", "ws", "wss")
 _CREDENTIAL_HEADERS: Final = (
     "authorization",
