@@ -111,7 +111,7 @@ def _check_key(checked: Checked, position: int, route: Route) -> None:
 def check_capabilities(checked: Checked) -> None:
     """VT051: something asked of a provider that it cannot do."""
     for name, provider in checked.rules.providers.items():
-        for key, message, hint in checked.cannot(provider):
+        for key, message, hint in checked.cannot(name, provider):
             checked.report.add(("providers", name, key), "VT051", message, hint)
 
 

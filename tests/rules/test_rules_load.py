@@ -2,17 +2,21 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from providers import KINDS
+from rules.capability import cannot
 from rules.diagnostics import CODES
 from rules.diagnostics import Diagnostic
 from rules.load import Loaded
 from rules.load import load
 from rules.load import load_file
+from rules.upstream import Kind
 from rules.upstream import Provider
 
 HASH = "sha256:" + "0" * 64
@@ -269,10 +273,22 @@ def test_a_key_kept_elsewhere_is_known_to_routes() -> None:
 
 
 def test_further_capabilities_can_be_asked_for() -> None:
-    def never(provider: Provider) -> Iterable[tuple[str, str, str]]:
+    def never(name: str, provider: Provider) -> Iterable[tuple[str, str, str]]:
         yield "kind", f"{provider.kind} can nothing", ""
 
     assert only(load("version: 1\nproviders: {a: {kind: xai}}", env={}, cannot=never)) == ("VT051", 2, 23)
+
+
+def test_every_kind_of_provider_can_be_named() -> None:
+    assert set(get_args(Kind)) == KINDS.keys()
+    rows = "".join(f"  {kind}: {{kind: {kind}, url: 'http://127.0.0.1:1'}}\n" for kind in KINDS)
+    assert load("version: 1\nproviders:\n" + rows, env={}).diagnostics == ()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_url_is_asked_for_exactly_where_the_provider_has_none_of_its_own(kind: str) -> None:
+    codes = [found.code for found in load(f"version: 1\nproviders: {{a: {{kind: {kind}}}}}", env={}).diagnostics]
+    assert codes == (["VT012"] if list(cannot(kind, Provider.model_construct(kind=kind))) else [])
 
 
 def test_load_file(tmp_path: Path) -> None:
