@@ -23,12 +23,16 @@ def private_reader(folder: Path) -> ReadFile:
     """Reads secrets; a relative path is taken from `folder`. Raises OSError for a file that others may read."""
 
     def read_private(name: str) -> str:
-        descriptor = os.open(folder / Path(name).expanduser(), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            _check(os.fstat(descriptor))
+        with open(folder / os.path.expanduser(name), "rb", opener=_open) as file:
+            _check(os.fstat(file.fileno()))
             return file.read(_MAX_SECRET).decode()
 
     return read_private
+
+
+def _open(path: str, flags: int) -> int:
+    """A pipe without a writer must not stop the proxy."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _check(status: os.stat_result) -> None:

@@ -48,6 +48,11 @@ def test_from_a_private_file(tmp_path: Path) -> None:
     assert read_secret(Credential("file", str(tmp_path / "key")), {}, private_reader(Path("/"))) == "sk-1"
 
 
+def test_a_home_that_does_not_exist_is_no_secret() -> None:
+    with pytest.raises(Unresolved, match="No such file"):
+        read_secret(Credential("file", "~nobody-of-that-name/key"), {}, private_reader(Path("/")))
+
+
 def _open_to_all(path: Path) -> None:
     path.write_text("hunter2")
     path.chmod(0o604)
