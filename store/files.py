@@ -1,0 +1,128 @@
+"""Files that only their owner can read: modes are set whatever the umask is, and no symbolic link is followed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+FILE_MODE: Final = 0o600
+FOLDER_MODE: Final = 0o700
+
+_SAFE: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_BLOCK: Final = 4 << 20
+_LOCK_POLL: Final = 0.005
+
+
+def make_folder(path: Path) -> Path:
+    """Make `path` and its parents where missing, 0700 each that is new; what exists stays as it is. Raises OSError."""
+    for folder in reversed([path, *path.parents]):
+        try:
+            os.mkdir(folder, FOLDER_MODE)
+        except OSError:
+            if not folder.is_dir():
+                raise
+        else:
+            os.chmod(folder, FOLDER_MODE)
+    return path
+
+
+def private_folder(path: Path) -> Path:
+    """As `make_folder`, and `path` itself is 0700 afterwards in any case. Raises OSError, also for a link."""
+    make_folder(path)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | _SAFE)
+    try:
+        _set_mode(descriptor, FOLDER_MODE)
+    finally:
+        os.close(descriptor)
+    return path
+
+
+def open_private(path: Path) -> int:
+    """A descriptor that reads anywhere and writes at the end; the file is made if missing, 0600. Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | _SAFE, FILE_MODE)
+    return _checked(descriptor, own=True)
+
+
+def open_reading(path: Path) -> int:
+    """A descriptor that reads. Raises OSError, also for a link or anything that is not a regular file."""
+    return _checked(os.open(path, os.O_RDONLY | _SAFE), own=False)
+
+
+def _checked(descriptor: int, *, own: bool) -> int:
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError("it is not a regular file")
+        if own:
+            _set_mode(descriptor, FILE_MODE)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _set_mode(descriptor: int, mode: int) -> None:
+    if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
+        os.fchmod(descriptor, mode)
+
+
+def lock(descriptor: int, wait: float = 0.0) -> None:
+    """Take the exclusive lock of an open file, trying for `wait` seconds. Raises BlockingIOError when another holds it."""
+    until = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(_LOCK_POLL)
+        else:
+            return
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write every byte. Raises OSError, with an unknown part of `data` written."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def blocks(descriptor: int, start: int, end: int) -> Iterator[bytes]:
+    """The complete lines between two offsets, in blocks of some megabytes that each end with a line's end."""
+    rest = b""
+    while start < end:
+        block = os.pread(descriptor, min(_BLOCK, end - start), start)
+        if not block:
+            return
+        start += len(block)
+        cut = block.rfind(b"\n") + 1
+        if cut:
+            yield rest + block[:cut]
+            rest = block[cut:]
+        else:
+            rest += block
+
+
+def end_of_lines(descriptor: int) -> int:
+    """The offset after the last complete line."""
+    end = os.fstat(descriptor).st_size
+    while end > 0:
+        start = max(0, end - (64 << 10))
+        cut = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if cut >= 0:
+            return start + cut + 1
+        end = start
+    return 0

@@ -1,0 +1,81 @@
+"""One append-only file as its writer sees it: whole lines or nothing, durable when `append` returns, one writer at a time."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from store.errors import LogLocked
+from store.files import end_of_lines
+from store.files import lock
+from store.files import open_private
+from store.files import sync_folder
+from store.files import write_all
+from store.lines import HEADER
+
+logger = logging.getLogger(__name__)
+
+
+class Journal:
+    """A file that is opened, and locked, when it is first written to or when `open` is called."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = 0
+        """Bytes that are whole lines and durable; what stands behind them is not acknowledged."""
+        self.torn = 0
+        """Bytes of an unfinished last line that were cut off when the file was opened."""
+        self._descriptor: int | None = None
+
+    def open(self, wait: float = 0.0) -> int:
+        """Open and lock the file, cut an unfinished last line; returns the descriptor. Raises OSError, LogLocked."""
+        if self._descriptor is None:
+            descriptor = open_private(self.path)
+            try:
+                lock(descriptor, wait)
+                self._cut(descriptor)
+            except BlockingIOError:
+                os.close(descriptor)
+                raise LogLocked(f"{self.path}: another process is writing to it; stop it or wait until it is done") from None
+            except OSError:
+                os.close(descriptor)
+                raise
+            self._descriptor = descriptor
+        return self._descriptor
+
+    def append(self, lines: bytes) -> None:
+        """Write whole lines and wait until they are on the disk. Raises OSError, with none of them in the file."""
+        descriptor = self.open()
+        new = self.size == 0
+        data = HEADER + lines if new else lines
+        try:
+            self._restore(descriptor)
+            write_all(descriptor, data)
+            os.fsync(descriptor)
+            if new:
+                sync_folder(self.path.parent)
+        except OSError:
+            with suppress(OSError):  # tried again before the next write
+                self._restore(descriptor)
+            raise
+        self.size += len(data)
+
+    def close(self) -> None:
+        """Give up the lock and the descriptor; the next append opens the file again."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _cut(self, descriptor: int) -> None:
+        self.size = end_of_lines(descriptor)
+        self.torn = os.fstat(descriptor).st_size - self.size
+        if self.torn:
+            os.ftruncate(descriptor, self.size)
+            logger.warning("%s: cut off %d bytes of an unfinished last line", self.path, self.torn)
+
+    def _restore(self, descriptor: int) -> None:
+        """Take back what a failed attempt wrote; after a failed fsync the kernel may have dropped it, so it is written anew."""
+        if os.fstat(descriptor).st_size != self.size:
+            os.ftruncate(descriptor, self.size)

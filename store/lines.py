@@ -1,0 +1,99 @@
+"""The line grammar: what one line of a file of the store says, written and read. `docs/log.md` describes it.
+
+What is written can always be read again: numbers that JSON does not have become null, halves of UTF-16 pairs become U+FFFD.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from typing import Final
+
+import msgspec
+
+from store.errors import LogFormat
+
+VERSION: Final = 1
+HEADER: Final = b'{"voicetap":"log","version":1}\n'
+"""The first line of every file."""
+
+Row = dict[str, Any]
+
+
+class Line(msgspec.Struct, omit_defaults=True):
+    """One change of one table, applied in the order of its fields; ids are decimal strings as TinyDB keeps them.
+
+    `clear` removes every document, `put` stores documents whole, `set` replaces fields of documents, `drop` removes documents.
+    """
+
+    table: str = ""
+    at: str = ""
+    clear: bool = False
+    put: dict[str, Row] = {}
+    set: dict[str, Row] = {}
+    drop: list[int] = []
+    voicetap: str = ""
+    version: int = 0
+
+
+class Ids(msgspec.Struct):
+    """A line of which only the ids matter."""
+
+    table: str = ""
+    put: dict[str, msgspec.Raw] = {}
+    voicetap: str = ""
+    version: int = 0
+
+
+_encode = msgspec.json.Encoder().encode
+_line = msgspec.json.Decoder(Line).decode
+_ids = msgspec.json.Decoder(Ids).decode
+_table_name = msgspec.json.Encoder().encode
+
+DecodeError = msgspec.DecodeError
+"""What reading a damaged line raises."""
+
+
+def encode(line: Line) -> bytes:
+    """The line with its line end. Raises TypeError for values that JSON cannot express."""
+    try:
+        return _encode(line) + b"\n"
+    except UnicodeEncodeError:
+        return _encode(_whole(msgspec.to_builtins(line))) + b"\n"
+
+
+def decode(data: bytes) -> Line:
+    """The line's meaning. Raises DecodeError, LogFormat for a version that is not known."""
+    return _known(_line(data))
+
+
+def decode_ids(data: bytes) -> Ids:
+    """As `decode`, without building documents."""
+    return _known(_ids(data))
+
+
+def of_other_tables(line: bytes, own: bytes) -> bool:
+    """True only when `line` is certainly of a table other than the one whose lines begin with `own`; never decodes."""
+    return line.startswith(b'{"table":"') and not line.startswith(own)
+
+
+def beginning(table: str) -> bytes:
+    """How lines of `table` begin when written by this module."""
+    return b'{"table":' + _table_name(table) + b","
+
+
+def _known[L: (Line, Ids)](line: L) -> L:
+    if line.voicetap and line.version != VERSION:
+        raise LogFormat(f"the file has format version {line.version}, this program knows version {VERSION}; update voicetap")
+    return line
+
+
+def _whole(value: Any) -> Any:
+    """`value` with every string valid: pairs of surrogates joined, lone ones replaced."""
+    match value:
+        case str():
+            return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        case dict():
+            return {_whole(name): _whole(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_whole(inner) for inner in value]
+    return value

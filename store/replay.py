@@ -1,0 +1,118 @@
+"""Reads a file of the store and what is appended to it later; never writes, and never takes an unfinished line for a line."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from store.errors import LogFormat
+from store.files import blocks
+from store.files import open_reading
+from store.lines import DecodeError
+from store.lines import Line
+from store.lines import beginning
+from store.lines import decode
+from store.lines import decode_ids
+from store.lines import of_other_tables
+from store.tables import Tables
+
+logger = logging.getLogger(__name__)
+
+_MOST_DAMAGE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A complete line that cannot be read and was left out: byte offset in the file, and why."""
+
+    offset: int
+    reason: str
+
+
+class Tail:
+    """The lines of a file from where the last reading ended. A missing file has no lines."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.offset = 0
+        self._identity: tuple[int, int] | None = None
+
+    def lines(self, on_anew: Callable[[], None] | None = None) -> Iterator[tuple[int, bytes]]:
+        """Offset and bytes of each new complete line, without its end. Raises OSError.
+
+        A file that was replaced or became shorter is read from its start, after `on_anew` was called.
+        """
+        try:
+            descriptor = open_reading(self.path)
+        except FileNotFoundError:
+            return
+        try:
+            status = os.fstat(descriptor)
+            identity = status.st_dev, status.st_ino
+            if self.offset and (identity != self._identity or status.st_size < self.offset):
+                self.offset = 0
+                if on_anew is not None:
+                    on_anew()
+            self._identity = identity
+            yield from self._lines(descriptor, status.st_size)
+        finally:
+            os.close(descriptor)
+
+    def _lines(self, descriptor: int, end: int) -> Iterator[tuple[int, bytes]]:
+        for block in blocks(descriptor, self.offset, end):
+            for line in block[:-1].split(b"\n"):
+                offset, self.offset = self.offset, self.offset + len(line) + 1
+                yield offset, line
+
+    def skip(self) -> None:
+        """Leave out what is in the file now."""
+        for _ in self.lines():
+            pass
+
+
+class Replay:
+    """Tables that follow a file. `only` reads one table and skips the lines of others; without `keep` only ids are known."""
+
+    def __init__(self, path: Path, *, only: str | None = None, keep: bool = True) -> None:
+        self.tail = Tail(path)
+        self.tables = Tables()
+        self.damage: list[Damage] = []
+        self._only = beginning(only) if only is not None else b""
+        self._keep = keep
+
+    def refresh(self) -> bool:
+        """Apply what was appended since the last call; True when there was anything. Raises OSError, LogFormat."""
+        before = self.tables.changes
+        for offset, line in self.tail.lines(self._forget):
+            if not of_other_tables(line, self._only):
+                self._apply(offset, line)
+        return self.tables.changes != before
+
+    def apply(self, line: bytes) -> None:
+        """Apply one line, which is in the file already or will be. Raises DecodeError, LogFormat."""
+        found = decode(line) if self._keep else decode_ids(line)
+        if found.voicetap:
+            return
+        if isinstance(found, Line):
+            self.tables.apply(found)
+        else:
+            self.tables.count(found)
+
+    def _forget(self) -> None:
+        self.tables.reset()
+        self.damage.clear()
+
+    def _apply(self, offset: int, line: bytes) -> None:
+        try:
+            self.apply(line)
+        except (DecodeError, ValueError) as error:
+            if len(self.damage) < _MOST_DAMAGE:
+                self.damage.append(Damage(offset, str(error)))
+            logger.warning("%s: the line at byte %d cannot be read and is left out: %s", self.tail.path, offset, error)
+        except LogFormat as error:
+            raise LogFormat(f"{self.tail.path}: {error}") from None
