@@ -24,3 +24,12 @@ def cannot(name: str, provider: Provider) -> Iterable[tuple[str, str, str]]:
         known.check(Account(name, provider.kind, provider.url, None, provider.api_version))
     except ProviderError as error:
         yield "api_version" if error.code == "bad_api_version" else "url", error.message, ""
+        return
+    for key, account in (
+        ("auth", Account(name, provider.kind, provider.url, auth=provider.auth)),
+        ("dialect", Account(name, provider.kind, provider.url, dialect=provider.dialect)),
+    ):
+        try:
+            known.check(account)
+        except ProviderError as error:
+            yield key, error.message, ""

@@ -139,6 +139,10 @@ class Provider(Section):
     """Where the provider's key is: env:NAME or file:path. None is sent where this is absent."""
     api_version: StrictStr | None = None
     """Azure only: use the preview protocol of this version instead of the GA one."""
+    auth: Literal["bearer", "token", "api-key", "xi-api-key", "x-goog-api-key"] | None = None
+    """How the credential is presented, where the kind knows several ways; each kind has its own default."""
+    dialect: Literal["openai", "openai-live", "openai-translation", "gemini", "elevenlabs", "vllm"] | None = None
+    """What a `compatible` server speaks where its path does not tell, such as vllm."""
     models: Models = Field(default_factory=dict)
     """Models that reach this provider by their bare name: a list (globs allowed), or deployment name -> model."""
     headers: tuple[Header, ...] = ()
