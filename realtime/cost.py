@@ -41,7 +41,8 @@ class Line:
 class Cost:
     """A cost in USD. `usd` is the sum of the priced lines, None when there is none; `priced` only when nothing is missing.
 
-    `source` names the price list, `date` (ISO, may be empty) is the day its prices are known to hold from.
+    `usd` None and yet `priced` is an event that costs nothing of its own, because its session is billed by time. `source`
+    names the price list, `date` (ISO, may be empty) is the day its prices are known to hold from.
     """
 
     usd: Decimal | None
@@ -75,6 +76,15 @@ class Cost:
             "date": self.date,
             "lines": [line.record() for line in self.lines],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """What a session lasted, as the proxy measured it: the open connection, and audio each way by its declared format."""
+
+    wall: float = 0.0
+    audio_in: float = 0.0
+    audio_out: float = 0.0
 
 
 UNPRICED = Cost(None, False)

@@ -143,7 +143,7 @@ def _vllm(message: str, type_: str, code: str, cause: str | None, own_id: str) -
     return {"type": "error", "error": message, "code": code}
 
 
-_SHAPES: Final[dict[str, Shape | None]] = {"live": _live, "vllm": _vllm, "gemini": None, "elevenlabs": None}
+_SHAPES: Final[dict[str, Shape | None]] = {"openai-live": _live, "vllm": _vllm, "gemini": None, "elevenlabs": None}
 """Dialects whose error event differs from OpenAI's. None: the protocol has no error event a client would read, only a close.
 
 ElevenLabs knows `client_error`, but only for clients that asked for it, so it is not sent unasked.

@@ -26,7 +26,7 @@ MAX_ENDED: Final = 1024
 class TurnBook:
     """Open turns by key, ids of ended ones, and which turns changed. `pushed_out` counts turns that the bound ended."""
 
-    __slots__ = ("_changed", "_count", "_limit", "_offset", "_session", "ended", "last", "open", "pushed_out")
+    __slots__ = ("_changed", "_limit", "_offset", "_session", "count", "ended", "last", "open", "pushed_out")
 
     def __init__(self, session: str, offset: float, limit: int) -> None:
         self.open: dict[Key, Turn] = {}
@@ -35,10 +35,10 @@ class TurnBook:
         self.last: Turn | None = None
         """The turn that ended last."""
         self.pushed_out = 0
+        self.count = 0
         self._session = session
         self._offset = offset
         self._limit = limit
-        self._count = 0
         self._changed: dict[int, Turn] = {}
 
     def begin(
@@ -54,10 +54,10 @@ class TurnBook:
         out_of_band: bool = False,
     ) -> Turn:
         """Open a turn under the settings in force. Unless it is out of band, all that the user sent before becomes its."""
-        self._count += 1
+        self.count += 1
         room = Room(self._limit)
         opened_at = request.at if request else at
-        turn = Turn(self._session, self._count, key, trigger, opened_at, self._offset, self._limit, room, Answer(room))
+        turn = Turn(self._session, self.count, key, trigger, opened_at, self._offset, self._limit, room, Answer(room))
         turn.model = (request and request.model) or settings.model
         turn.voice, turn.tools, turn.spoke.format = settings.voice, settings.tools, settings.output_format
         turn.out_of_band = out_of_band

@@ -97,6 +97,11 @@ class TurnTracker:
         }
 
     @property
+    def count(self) -> int:
+        """Turns that have begun."""
+        return self._book.count
+
+    @property
     def open_turns(self) -> int:
         """Turns that have begun and not ended."""
         return len(self._book.open)

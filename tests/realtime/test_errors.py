@@ -86,7 +86,7 @@ def test_error_event_in_the_shape_of_each_dialect() -> None:
     error = {"type": "invalid_request_error", "code": "blocked", "message": "no", "param": None}
     assert event("openai") == {"type": "error", "event_id": "e1", "error": {**error, "event_id": "c1"}}
     assert event("xai") == event("openai")
-    assert event("live") == {"type": "error", "event_id": "e1", "error": {**error, "client_event_id": "c1"}}
+    assert event("openai-live") == {"type": "error", "event_id": "e1", "error": {**error, "client_event_id": "c1"}}
     assert event("vllm") == {"type": "error", "error": "no", "code": "blocked"}
     assert event("gemini") is None
     assert event("elevenlabs") is None
