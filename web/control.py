@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from collections.abc import Collection
-from collections.abc import Sequence
+from datetime import datetime
+from itertools import islice
 from typing import Any
 from typing import Protocol
 
@@ -19,28 +20,45 @@ from starlette.responses import JSONResponse
 from starlette.responses import Response
 from starlette.routing import Route
 
+from store.errors import StoreError
+from store.query import Order
+from store.query import Wanted
+from store.query import has_text
 from web.answers import Refused
 from web.answers import refused
 from web.guard import Guard
-from web.query import Filter
-from web.query import Record
-from web.query import filters
 from web.query import page
-from web.query import unknown
+from web.query import session_filters
+from web.query import turn_filters
 
-_PAGING = ("limit", "offset", "order", "token")
+Record = dict[str, Any]
+Live = Callable[[], list[Record]]
+Kill = Callable[[str], bool]
 
 
 class SessionLog(Protocol):
-    """The records that the control port reads; both lists in order of time."""
+    """The part of `LogReader` that the control port uses."""
 
-    def sessions(self) -> Sequence[dict[str, Any]]: ...
+    def sessions(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        key: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        status: str | None = None,
+        session_id: str | None = None,
+        grouping: str | None = None,
+        text: str | None = None,
+        limit: int | None = 50,
+        offset: int = 0,
+        order: Order = "desc",
+    ) -> list[Record]: ...
 
-    def turns(self, session: str) -> Sequence[dict[str, Any]]: ...
+    def session(self, session: str) -> Record | None: ...
 
-
-Live = Callable[[], list[dict[str, Any]]]
-Kill = Callable[[str], bool]
+    def turns(self, session: str) -> list[Record]: ...
 
 
 def make_app(log: SessionLog, live: Live, token: str, kill: Kill, *, hosts: Collection[str] = ()) -> Guard:
@@ -54,7 +72,7 @@ def make_app(log: SessionLog, live: Live, token: str, kill: Kill, *, hosts: Coll
             Route("/api/sessions/{id}/kill", control.kill, methods=["POST"]),
             Route("/api/logs/sessions/{id}", control.turns),
         ],
-        exception_handlers={Refused: _refused, HTTPException: _http_error, Exception: _failed},
+        exception_handlers={Refused: _refused, HTTPException: _http_error, StoreError: _unreadable, Exception: _failed},
     )
     return Guard(app, token=token, hosts=hosts)
 
@@ -69,15 +87,30 @@ class _Control:
         return JSONResponse({"status": "ok"})
 
     async def sessions(self, request: Request) -> Response:
-        """`{sessions, count, has_more, …}`: count is of all that match."""
-        return _listed("sessions", await self._all(), request)
+        """`{sessions, limit, offset, order, has_more}`; each record with `live`. A live one stands as it is now."""
+        part = page(request.query_params, "desc")
+        conditions = session_filters(request.query_params)
+        live = {record["id"]: record for record in self._live()}
+        reach = part.offset + part.limit + 1
+        logged = await asyncio.to_thread(self._log.sessions, **conditions, limit=reach, order=part.order)
+        rows = [live.get(record["id"], record) for record in logged] + await self._unlogged(live, conditions)
+        rows.sort(key=lambda record: str(record["started_at"]), reverse=part.order == "desc")
+        shown = [{**record, "live": record["id"] in live} for record in rows[part.offset : reach]]
+        return JSONResponse({"sessions": shown[: part.limit], **part.record(), "has_more": len(shown) > part.limit})
 
     async def session(self, request: Request) -> Response:
         return JSONResponse(await self._find(request.path_params["id"]))
 
     async def turns(self, request: Request) -> Response:
+        """`{turns, count, limit, offset, order, has_more}`; `count` is of all that fit."""
+        part = page(request.query_params, "asc")
+        conditions = turn_filters(request.query_params)
         found = await self._find(request.path_params["id"])
-        return _listed("turns", await asyncio.to_thread(self._log.turns, found["id"]), request)
+        turns = [turn for turn in await asyncio.to_thread(self._log.turns, found["id"]) if _fits(turn, **conditions)]
+        ordered = turns if part.order == "asc" else turns[::-1]
+        shown = list(islice(ordered, part.offset, part.offset + part.limit))
+        more = part.offset + len(shown) < len(turns)
+        return JSONResponse({"turns": shown, "count": len(turns), **part.record(), "has_more": more})
 
     async def kill(self, request: Request) -> Response:
         found = await self._find(request.path_params["id"])
@@ -85,32 +118,34 @@ class _Control:
             raise Refused(409, "this session is over", code="session_closed")
         return JSONResponse({"id": found["id"], "killed": True}, 202)
 
-    async def _all(self) -> list[dict[str, Any]]:
-        """Every session in order of time; what is live stands as it is now, not as it was logged at its start."""
-        live = {record["id"]: {**record, "live": True} for record in self._live()}
-        past = [{**record, "live": False} for record in await asyncio.to_thread(self._log.sessions) if record["id"] not in live]
-        return sorted([*past, *live.values()], key=lambda record: str(record["started_at"]))
+    async def _unlogged(self, live: dict[str, Record], conditions: dict[str, Any]) -> list[Record]:
+        """Live sessions that fit and are not in the log, because it keeps no records or cannot be written."""
+        names = {name: value for name, value in conditions.items() if name != "text"}
+        text = conditions.get("text", "").casefold()
+        fitting = [record for record in live.values() if Wanted(**names).fits(record) and has_text(record, text)]
+        logged = await asyncio.to_thread(lambda: [self._log.session(record["id"]) for record in fitting])
+        return [record for record, found in zip(fitting, logged, strict=True) if found is None]
 
-    async def _find(self, session: str) -> dict[str, Any]:
-        found = next((record for record in await self._all() if record["id"] == session), None)
-        if found is None:
+    async def _find(self, session: str) -> Record:
+        live = next((record for record in self._live() if record["id"] == session), None)
+        if live is not None:
+            return {**live, "live": True}
+        found = await asyncio.to_thread(self._log.session, session)
+        if found is None or found["id"] != session:
             raise Refused(404, f"no session {session[:80]!r}", code="unknown_session")
-        return found
+        return {**found, "live": False}
 
 
-def _listed(name: str, records: Sequence[Record], request: Request) -> Response:
-    given = request.query_params
-    unknown(given, _PAGING)
-    part = page(given)
-    conditions = filters(given.items())
-    matching = [record for record in records if _fits(record, conditions)]
-    shown = part.of(matching)
-    paging = {"limit": part.limit, "offset": part.offset, "order": part.order}
-    return JSONResponse({name: shown, **paging, "count": len(matching), "has_more": part.offset + len(shown) < len(matching)})
-
-
-def _fits(record: Record, conditions: Sequence[Filter]) -> bool:
-    return all(condition.fits(record) for condition in conditions)
+def _fits(
+    turn: Record, status: str | None = None, since: datetime | None = None, until: datetime | None = None, text: str | None = None
+) -> bool:
+    started = datetime.fromisoformat(turn["started_at"])
+    return (
+        (status is None or turn["status"] == status)
+        and (since is None or started >= since)
+        and (until is None or started < until)
+        and (text is None or has_text(turn, text.casefold()))
+    )
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -121,6 +156,10 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return refused(error.status_code, error.detail, headers=error.headers)
+
+
+async def _unreadable(request: Request, error: Exception) -> Response:
+    return refused(503, f"the log cannot be read: {error}", code="log_unavailable")
 
 
 async def _failed(request: Request, error: Exception) -> Response:

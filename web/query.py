@@ -3,116 +3,92 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Iterable
+from collections.abc import Collection
 from collections.abc import Mapping
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from datetime import datetime
-from fnmatch import fnmatchcase
 from typing import Any
 from typing import Final
+from typing import cast
+from typing import get_args
 
+from store.query import Order
+from store.query import Status
 from web.answers import Refused
-
-Record = Mapping[str, Any]
 
 MAX_LIMIT: Final = 500
 DEFAULT_LIMIT: Final = 50
+_TURN_STATUSES: Final = ("completed", "cancelled", "incomplete", "failed", "interrupted")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Part of a list: `order` is by time, `desc` has the newest first."""
+    """Part of a list: `desc` has the newest first."""
 
-    limit: int = DEFAULT_LIMIT
-    offset: int = 0
-    order: str = "desc"
+    limit: int
+    offset: int
+    order: Order
 
-    def of(self, oldest_first: Sequence[Record]) -> list[Record]:
-        """This part of a list that stands in order of time."""
-        ordered = oldest_first if self.order == "asc" else list(reversed(oldest_first))
-        return list(ordered[self.offset : self.offset + self.limit])
+    def record(self) -> dict[str, Any]:
+        return {"limit": self.limit, "offset": self.offset, "order": self.order}
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """One condition; `fits` takes the record."""
+def page(given: Mapping[str, str], order: Order) -> Page:
+    """The part asked for; `order` where it does not say. Raises Refused 400."""
+    wanted = given.get("order", order)
+    if wanted not in get_args(Order):
+        raise Refused(400, f"order is asc or desc, not {wanted[:40]!r}", param="order")
+    limit = _whole(given, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+    return Page(limit, _whole(given, "offset", 0, 0, None), cast(Order, wanted))
 
-    name: str
-    value: str
-    fits: Callable[[Record], bool]
 
-
-def _glob(*fields: str) -> Callable[[str, str], Callable[[Record], bool]]:
-    def made(name: str, value: str) -> Callable[[Record], bool]:
-        return lambda record: any(fnmatchcase(str(found), value) for field in fields if (found := record.get(field)) is not None)
-
+def session_filters(given: Mapping[str, str]) -> dict[str, Any]:
+    """Conditions for `LogReader.sessions`. A grouping id wins over a session id. Raises Refused 400."""
+    _known(given, (*_SESSION, "parent_request_id"))
+    made = {name: read(name, given[name]) for name, read in _SESSION.items() if name in given}
+    if "parent_request_id" in given:
+        made["grouping"] = given["parent_request_id"]
+        made.pop("session_id", None)
     return made
 
 
-def _since(name: str, value: str) -> Callable[[Record], bool]:
-    moment = _moment(name, value)
-    return lambda record: _started(record) >= moment
+def turn_filters(given: Mapping[str, str]) -> dict[str, Any]:
+    """Conditions on turns. Raises Refused 400."""
+    _known(given, _TURN)
+    return {name: read(name, given[name]) for name, read in _TURN.items() if name in given}
 
 
-def _until(name: str, value: str) -> Callable[[Record], bool]:
-    moment = _moment(name, value)
-    return lambda record: _started(record) <= moment
-
-
-def _text(name: str, value: str) -> Callable[[Record], bool]:
-    wanted = value.casefold()
-    return lambda record: any(wanted in text.casefold() for text in _texts(record))
-
-
-def _status(name: str, value: str) -> Callable[[Record], bool]:
-    return lambda record: status_of(record) == value
-
-
-FILTERS: Final[Mapping[str, Callable[[str, str], Callable[[Record], bool]]]] = {
-    "session_id": _glob("session", "id"),
-    "parent_request_id": _glob("grouping"),
-    "key": _glob("principal"),
-    "provider": _glob("provider"),
-    "model": _glob("model"),
-    "route": _glob("route"),
-    "transport": _glob("transport"),
-    "status": _status,
-    "since": _since,
-    "until": _until,
-    "text": _text,
-}
-"""Every filter by its name; values of the names are globs, times are ISO 8601 with their zone or seconds since 1970."""
-
-
-def filters(given: Iterable[tuple[str, str]]) -> list[Filter]:
-    """The conditions asked for. A grouping id wins over a session id. Raises Refused 400."""
-    made = {name: Filter(name, value, FILTERS[name](name, value)) for name, value in given if name in FILTERS}
-    if "parent_request_id" in made:
-        made.pop("session_id", None)
-    return [*made.values()]
-
-
-def page(given: Mapping[str, str]) -> Page:
-    """The part asked for. Raises Refused 400."""
-    order = given.get("order", "desc")
-    if order not in ("asc", "desc"):
-        raise Refused(400, f"order is asc or desc, not {order[:40]!r}", param="order")
-    return Page(_whole(given, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT), _whole(given, "offset", 0, 0, None), order)
-
-
-def unknown(given: Iterable[str], also: Iterable[str] = ()) -> None:
-    """Raises Refused 400 for a parameter that means nothing here, so that a misspelt filter does not read as no filter."""
-    known = [*FILTERS, *also]
+def _known(given: Mapping[str, str], filters: Collection[str]) -> None:
+    """A misspelt filter must not read as no filter."""
+    known = (*filters, "limit", "offset", "order", "token")
     for name in given:
         if name not in known:
             raise Refused(400, f"unknown parameter {name[:40]!r}; known: {', '.join(known)}", param=name[:40])
 
 
-def status_of(record: Record) -> str:
-    """A turn's own status; of a session `open` or `closed`."""
-    return str(record.get("status") or ("open" if record.get("ended_at") is None else "closed"))
+def _text(name: str, value: str) -> str:
+    return value
+
+
+def _one_of(allowed: tuple[str, ...]) -> Callable[[str, str], str]:
+    def read(name: str, value: str) -> str:
+        if value not in allowed:
+            raise Refused(400, f"{name} is one of {', '.join(allowed)}, not {value[:40]!r}", param=name)
+        return value
+
+    return read
+
+
+def _moment(name: str, value: str) -> datetime:
+    try:
+        seconds = value.isascii() and value.replace(".", "", 1).isdigit()
+        moment = datetime.fromtimestamp(float(value), UTC) if seconds else datetime.fromisoformat(value)
+    except (ValueError, OverflowError, OSError):
+        moment = datetime.min
+    if moment.tzinfo is None:
+        raise Refused(400, f"{name} is a time such as 2027-01-31T18:00:00Z, or seconds since 1970, not {value[:40]!r}", param=name)
+    return moment
 
 
 def _whole(given: Mapping[str, str], name: str, default: int, least: int, most: int | None) -> int:
@@ -128,21 +104,19 @@ def _whole(given: Mapping[str, str], name: str, default: int, least: int, most: 
     return value
 
 
-def _moment(name: str, value: str) -> datetime:
-    try:
-        if value.replace(".", "", 1).isdigit():
-            return datetime.fromtimestamp(float(value), UTC)
-        moment = datetime.fromisoformat(value)
-    except (ValueError, OverflowError, OSError):
-        moment = datetime.min
-    if moment.tzinfo is None:
-        raise Refused(400, f"{name} is a time such as 2027-01-31T18:00:00Z, or seconds since 1970, not {value[:40]!r}", param=name)
-    return moment
-
-
-def _started(record: Record) -> datetime:
-    return datetime.fromisoformat(str(record["started_at"]))
-
-
-def _texts(record: Record) -> list[str]:
-    return [value for value in record.values() if isinstance(value, str)]
+_SESSION: Final[Mapping[str, Callable[[str, str], Any]]] = {
+    "session_id": _text,
+    "key": _text,
+    "provider": _text,
+    "model": _text,
+    "status": _one_of(get_args(Status)),
+    "since": _moment,
+    "until": _moment,
+    "text": _text,
+}
+_TURN: Final[Mapping[str, Callable[[str, str], Any]]] = {
+    "status": _one_of(_TURN_STATUSES),
+    "since": _moment,
+    "until": _moment,
+    "text": _text,
+}
