@@ -43,6 +43,10 @@ def _ratio(part: str, figure: str, other: str, mine: str = "voicetap") -> Callab
     return lambda rows: float(rows[part][mine][figure]) / float(rows[part][other][figure])
 
 
+def _insert(rows: Rows) -> float:
+    return float(rows["log"]["voicetap"]["insert_late_us"]) / float(rows["log"]["voicetap"]["insert_early_us"])
+
+
 BARS: Final = (
     Bar("CPU a frame, as a share of stock `mitmdump`", 0.10, _ratio("frames", "us_per_frame", "mitmdump"), "{:.3f}"),
     Bar("CPU a frame, as a share of the `websockets` relay", 1.0, _ratio("frames", "us_per_frame", "websockets")),
@@ -51,6 +55,8 @@ BARS: Final = (
     Bar("added round trip p99, ms", 1.0, _own("latency", "loop_p99_ms_added")),
     Bar("paced sessions on a core, times stock `mitmdump`", 8.0, _ratio("paced", "sessions", "mitmdump"), "{:.1f}", at_least=True),
     Bar("growth over the frames of the memory table, MB", 20.0, _own("memory", "growth_mb"), "{:.1f}"),
+    Bar("an insert at the last record of the log, times one at record 100", 1.5, _insert),
+    Bar("page of 50 from the full log, ms", 100.0, _own("log", "page_ms"), "{:.1f}"),
     Bar("a live session, KB", 300.0, _own("memory", "live_session_kb"), "{:.0f}"),
 )
 

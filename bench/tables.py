@@ -86,6 +86,16 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         Column("over frames", "growth_frames", _WHOLE),
         Column("KB a live session", "live_session_kb", _WHOLE),
     ),
+    "log": (
+        Column("turns in the log", "records", _WHOLE),
+        Column("insert at 100 µs", "insert_early_us"),
+        Column("at the last µs", "insert_late_us"),
+        Column("acknowledged at 100 ms", "acknowledged_early_ms", _FINE),
+        Column("at the last ms", "acknowledged_late_ms", _FINE),
+        Column("page of 50 ms", "page_ms"),
+        Column("from a fresh reader ms", "cold_page_ms", _WHOLE),
+        Column("turns of a session ms", "turns_ms", _WHOLE),
+    ),
     "slow": (
         Column("memory held MB", "peak_growth_mb"),
         Column("own uplink, of 100", "uplink_passed", _WHOLE),
@@ -110,16 +120,12 @@ def _peers(part: str, rows: Sequence[Row]) -> list[str]:
     return head + [_line([_named(row), *(column.cell(row) for column in columns)]) for row in rows]
 
 
-def _log(_: str, rows: Sequence[Row]) -> list[str]:
-    return ["| | |", "| --- | ---: |", *(_line([row["what"], row["shown"]]) for row in rows)]
-
-
 def _profile(_: str, rows: Sequence[Row]) -> list[str]:
     lines = [_line([row["where"], *(_FINE.format(row[name]) for name in ("us_per_frame", "paced_us_per_frame"))]) for row in rows]
     return ["| where | CPU µs a frame, closed loop | CPU µs a frame, 50 paced sessions |", "| --- | ---: | ---: |", *lines]
 
 
-_SPECIAL: Final[dict[str, Callable[[str, Sequence[Row]], list[str]]]] = {"log": _log, "profile": _profile}
+_SPECIAL: Final[dict[str, Callable[[str, Sequence[Row]], list[str]]]] = {"profile": _profile}
 
 
 def _footnote(result: Mapping[str, Any]) -> str:

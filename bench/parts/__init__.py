@@ -9,6 +9,7 @@ from typing import Final
 from bench.parts import bursts
 from bench.parts import frames
 from bench.parts import latency
+from bench.parts import log
 from bench.parts import memory
 from bench.parts import paced
 from bench.parts import profile
@@ -25,5 +26,6 @@ PARTS: Final[dict[str, Callable[[Run], Awaitable[list[Row]]]]] = {
     "setup": setup.measure,
     "memory": memory.measure,
     "slow": slow.measure,
+    "log": log.measure,
     "profile": profile.measure,
 }
