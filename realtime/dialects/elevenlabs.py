@@ -1,7 +1,7 @@
 """ElevenLabs agents (`/v1/convai/conversation`): whole utterances, numbered audio, no ids of answers and no usage.
 
 The user's utterances are numbered `input-1`, …, the agent's `response-1`, …. An utterance of the agent begins with its
-first audio or text; it ends with `agent_response_complete` where that event is subscribed, else with the next thing
+first audio, text or tool call; it ends with `agent_response_complete` where that event is subscribed, else with the next thing
 that can only follow it: an interruption, the user's next transcript, or the agent's next utterance.
 """
 
@@ -43,13 +43,15 @@ class ElevenLabs(TableDialect):
     name = "elevenlabs"
     formats = (PCM16_16K, PCM16_16K)
 
-    __slots__ = ("_answers", "_inputs", "_interrupted", "_open", "_whole")
+    __slots__ = ("_answers", "_cut", "_inputs", "_interrupted", "_open", "_whole")
 
     def __init__(self) -> None:
         self._answers = 0
         self._inputs = 0
         self._interrupted = 0
         self._open = False
+        self._cut = False
+        """The open utterance was interrupted; what of it was heard may still be corrected."""
         self._whole = False
         """The open utterance's whole text was seen."""
 
@@ -62,13 +64,15 @@ class ElevenLabs(TableDialect):
 
     def end(self) -> Sequence[Signal]:
         """The last utterance counts as completed when its whole text came: without the opt-in event nothing else can tell."""
-        return tuple(self._finish()) if self._whole else ()
+        return tuple(self._finish()) if self._whole or self._cut else ()
 
     @property
     def _answer_id(self) -> str:
         return f"response-{self._answers}"
 
     def _begin(self) -> Iterator[Signal]:
+        if self._cut:
+            yield from self._finish()
         if not self._open:
             self._open = True
             self._answers += 1
@@ -76,8 +80,8 @@ class ElevenLabs(TableDialect):
 
     def _finish(self) -> Iterator[Signal]:
         if self._open:
-            self._open = self._whole = False
-            yield ResponseFinished(self._answer_id)
+            yield ResponseFinished(self._answer_id, *(("cancelled", "turn_detected") if self._cut else ("completed",)))
+        self._open = self._cut = self._whole = False
 
     def audio(self, event: Fields) -> Iterator[Signal]:
         """Audio up to an interruption may still arrive after it: received, but it begins no utterance."""
@@ -88,6 +92,7 @@ class ElevenLabs(TableDialect):
         yield AudioOut(audio_size(sent.get("audio_base_64")), self._answer_id)
 
     def said(self, event: Fields) -> Iterator[Signal]:
+        """The whole utterance; not final, since an interruption may correct it."""
         words = text(obj(event, "agent_response_event"), "agent_response")
         if words is None:
             return
@@ -95,7 +100,7 @@ class ElevenLabs(TableDialect):
             yield from self._finish()
         yield from self._begin()
         self._whole = True
-        yield TextOut(words, "transcript", self._answer_id, final=True, replace=True)
+        yield TextOut(words, "transcript", self._answer_id, replace=True)
 
     def part(self, event: Fields) -> Iterator[Signal]:
         """Chat mode: the same words in pieces, before the whole."""
@@ -107,10 +112,12 @@ class ElevenLabs(TableDialect):
             yield TextOut(words, "transcript", self._answer_id)
 
     def corrected(self, event: Fields) -> Iterator[Signal]:
-        """What of the last utterance was really heard, after an interruption."""
+        """What of the interrupted utterance was really heard."""
         words = text(obj(event, "agent_response_correction_event"), "corrected_agent_response")
-        if words is not None and self._answers:
-            yield TextOut(words, "transcript", self._answer_id, final=True, replace=True)
+        if words is not None and self._open:
+            yield TextOut(words, "transcript", self._answer_id, replace=True)
+        if self._cut:
+            yield from self._finish()
 
     def completed(self, event: Fields) -> Iterator[Signal]:
         yield from self._finish()
@@ -118,9 +125,8 @@ class ElevenLabs(TableDialect):
     def interrupted(self, event: Fields) -> Iterator[Signal]:
         number = whole(obj(event, "interruption_event"), "event_id")
         self._interrupted = max(self._interrupted, number or 0)
-        if self._open:
-            self._open = self._whole = False
-            yield ResponseFinished(self._answer_id, "cancelled", "turn_detected")
+        self._cut = self._open
+        return iter(())
 
     def heard(self, event: Fields) -> Iterator[Signal]:
         words = text(obj(event, "user_transcription_event"), "user_transcript")
@@ -137,7 +143,8 @@ class ElevenLabs(TableDialect):
         call = obj(event, "client_tool_call")
         name, call_id = text(call, "tool_name"), text(call, "tool_call_id")
         if name and call_id:
-            yield ToolCall(call_id, name, as_json(call.get("parameters", {})), self._answer_id if self._open else None)
+            yield from self._begin()
+            yield ToolCall(call_id, name, as_json(call.get("parameters", {})), self._answer_id)
 
 
 def _typed(dialect: ElevenLabs, event: Fields) -> Iterator[Signal]:

@@ -1,7 +1,7 @@
 """Gemini Live (AI Studio and Vertex): messages without a type, several facts in one frame, answers without an id.
 
-Answers are numbered `response-1`, …, the user's sides of turns `input-1`, …. An answer begins with the first content and
-ends with `turnComplete`, `interrupted` or a `toolCall`; what follows a tool call is a new answer of the same turn.
+Answers stay without an id, for only one is open at a time; what the user says is numbered `input-1`, …. An answer begins
+with the first content and ends with `turnComplete`, or with a `toolCall` after which its turn goes on.
 """
 
 from __future__ import annotations
@@ -58,17 +58,18 @@ class Gemini:
     name = "gemini"
     formats = (PCM16_16K, PCM16_24K)
 
-    __slots__ = ("_answers", "_awaited", "_closing", "_continues", "_input", "_open", "_spoke", "_told", "_transcribed", "_usage")
+    __slots__ = ("_answered", "_awaited", "_cut", "_input", "_open", "_paused", "_spoke", "_told", "_transcribed", "_usage")
 
     def __init__(self) -> None:
-        self._answers = 0
         self._open = False
+        self._cut = False
+        """The open or paused answer was interrupted; its `turnComplete` has not come yet."""
+        self._paused = False
+        """The last answer ended in a tool call: its turn goes on."""
+        self._answered = False
+        """The app has sent a tool result since."""
         self._awaited = False
         """The client asked for an answer: even an empty one is one."""
-        self._closing = False
-        """An interruption was seen, its `turnComplete` not yet."""
-        self._continues = False
-        """The last answer ended in a tool call."""
         self._usage: Usage | None = None
         """The last count of the open answer: counts of one answer replace each other."""
         self._input = 1
@@ -85,16 +86,20 @@ class Gemini:
         return tuple(self._of_client(event) if frame.from_client else self._of_server(event))
 
     def end(self) -> Sequence[Signal]:
-        """The count of an answer that was never completed."""
-        return tuple(self._left_over())
+        """The end of an interrupted answer, and the count of one that was never completed."""
+        return tuple(self._finish(INTERRUPTED) if self._cut else self._left_over())
 
     @property
     def _input_id(self) -> str:
         return f"input-{self._input}"
 
     @property
-    def _answer_id(self) -> str:
-        return f"response-{self._answers}"
+    def _speech_id(self) -> str:
+        """What the user says while an answer is under way belongs to the next turn."""
+        under_way = (self._open or self._paused) and not self._cut
+        return f"input-{self._input + under_way}"
+
+    # -- the client -----------------------------------------------------------------------------------------------------
 
     def _of_client(self, event: Fields) -> Iterator[Signal]:
         for name, read in _CLIENT.items():
@@ -110,7 +115,7 @@ class Gemini:
     def stream(self, sent: Fields) -> Iterator[Signal]:
         """`realtimeInput`: audio, text and the marks of manual activity detection."""
         if has(sent, "activityStart"):
-            yield SpeechStarted(self._input_id)
+            yield SpeechStarted(self._speech_id)
         for audio in audio_blobs(sent):
             self._spoke = True
             yield audio
@@ -118,9 +123,9 @@ class Gemini:
             self._told = True
             yield UserItem(None, typed)
         if has(sent, "activityEnd"):
-            yield SpeechStopped(self._input_id)
+            yield SpeechStopped(self._speech_id)
         if has(sent, "activityEnd") or is_true(sent, "audioStreamEnd"):
-            yield InputCommitted(self._input_id)
+            yield InputCommitted(self._speech_id)
 
     def content(self, content: Fields) -> Iterator[Signal]:
         """`clientContent`: turns of the user; `turnComplete` asks for the answer."""
@@ -135,7 +140,10 @@ class Gemini:
             yield ResponseRequested()
 
     def results(self, response: Fields) -> Iterator[Signal]:
+        self._answered = True
         yield from tool_results(response)
+
+    # -- the server -----------------------------------------------------------------------------------------------------
 
     def _of_server(self, event: Fields) -> Iterator[Signal]:
         self._usage = read_usage(event) or self._usage
@@ -149,7 +157,7 @@ class Gemini:
         yield from self._called(event)
         if has(event, "goAway"):
             yield SessionEnded("go_away")
-        if not self._open:
+        if not self._open and not self._cut:
             yield from self._left_over()
 
     def _left_over(self) -> Iterator[Signal]:
@@ -161,7 +169,7 @@ class Gemini:
         stated = text(obj(event, *both("voiceActivity")), *both("voiceActivityType"))
         signal = _ACTIVITY.get(stated or text(obj(event, *both("voiceActivityDetectionSignal")), *both("vadSignalType")) or "")
         if signal is not None:
-            yield signal(self._input_id)
+            yield signal(self._speech_id)
 
     def _heard(self, transcription: Fields) -> Iterator[Signal]:
         words, finished = text(transcription, "text") or "", is_true(transcription, "finished")
@@ -177,65 +185,73 @@ class Gemini:
             yield UserItem(self._input_id, "", spoken=True)
 
     def _spoken(self, content: Fields) -> Iterator[Signal]:
-        """What the model says; its thoughts are not said."""
+        """What the model says; its thoughts are not said. Transcripts may lag behind an interruption."""
         for part in objects(obj(content, *both("modelTurn")), "parts"):
             blob = obj(part, *both("inlineData"))
             if is_audio(blob):
                 yield from self._begin()
-                stated = parse_format(text(blob, *both("mimeType")), RATE_OUT)
-                yield AudioOut(audio_size(blob.get("data")), self._answer_id, format=stated)
+                yield AudioOut(audio_size(blob.get("data")), format=parse_format(text(blob, *both("mimeType")), RATE_OUT))
             elif (words := text(part, "text")) and part.get("thought") is not True:
                 yield from self._begin()
-                yield TextOut(words, "text", self._answer_id)
+                yield TextOut(words)
         if words := text(obj(content, *both("outputTranscription")), "text"):
-            if not self._closing:
+            if not self._cut:
                 yield from self._begin()
-            yield TextOut(words, "transcript", self._answer_id)
+            yield TextOut(words, "transcript")
 
     def _begin(self) -> Iterator[Signal]:
+        if self._cut:
+            yield from self._finish(INTERRUPTED)
         if self._open:
             return
         self._open = True
-        self._closing = False
-        self._answers += 1
-        if self._spoke and not self._continues:
+        if self._spoke and not self._paused:
             yield from self._announce()
-        yield ResponseStarted(self._answer_id)
+        yield ResponseStarted(None)
 
     def _ended(self, content: Fields) -> Iterator[Signal]:
-        """`interrupted` ends an answer, and so does `turnComplete` unless it only follows an interruption or a tool call."""
-        if is_true(content, "interrupted"):
-            if self._open:
-                yield from self._finish(INTERRUPTED)
-            self._closing = True
-        if is_true(content, "turnComplete"):
-            how = ending(content)
-            if not self._closing and (self._open or self._awaited or how.status != "completed"):
-                yield from self._begin()
-                yield from self._finish(how)
-            self._closing = False
+        """`interrupted` cuts an answer off, the `turnComplete` after it ends it; that of a pending tool call ends nothing."""
+        if is_true(content, "interrupted") and (self._open or self._paused) and not self._cut:
+            yield from self._transcript_ends()
+            self._cut = True
+            self._next_input()
+        if not is_true(content, "turnComplete"):
+            return
+        how = INTERRUPTED if self._cut else ending(content)
+        if self._open or self._cut or (self._paused and self._answered):
+            yield from self._finish(how)
+        elif self._awaited or how.status != "completed":
+            yield from self._begin()
+            yield from self._finish(how)
 
     def _called(self, event: Fields) -> Iterator[Signal]:
-        if not has(event, "toolCall"):
-            return
-        yield from self._begin()
-        calls = tool_calls(obj(event, *both("toolCall")), self._answer_id)
-        yield from calls
-        yield from self._finish(Ending("completed"), calls)
+        if has(event, "toolCall"):
+            yield from self._begin()
+            calls = tool_calls(obj(event, *both("toolCall")))
+            yield from calls
+            yield from self._finish(Ending("completed"), calls)
+        if has(event, "toolCallCancellation") and self._paused and not self._open:
+            yield from self._finish(INTERRUPTED)
 
     def _finish(self, how: Ending, calls: tuple[ToolCall, ...] | None = None) -> Iterator[Signal]:
-        """End the open answer; with `calls`, even none that can be read, its turn goes on."""
-        continues = calls is not None
+        """End the answer; with `calls`, even none that can be read, its turn goes on."""
+        yield from self._transcript_ends()
+        usage, self._usage = self._usage, None
+        self._paused = calls is not None
+        yield ResponseFinished(None, how.status, how.reason, how.error, None, calls or (), usage, continues=self._paused)
+        self._open = self._awaited = self._answered = False
+        if not self._paused and not self._cut:
+            self._next_input()
+        self._cut = False
+
+    def _transcript_ends(self) -> Iterator[Signal]:
         if self._transcribed:
             self._transcribed = False
             yield InputTranscript(self._input_id, "", final=True)
-        usage, self._usage = self._usage, None
-        yield ResponseFinished(self._answer_id, how.status, how.reason, how.error, None, calls or (), usage, continues=continues)
-        self._open = self._awaited = False
-        self._continues = continues
-        if not continues:
-            self._input += 1
-            self._spoke = self._told = False
+
+    def _next_input(self) -> None:
+        self._input += 1
+        self._spoke = self._told = False
 
 
 _ACTIVITY: Final[dict[str, Callable[[str], Signal]]] = {

@@ -87,10 +87,10 @@ def is_audio(blob: Fields) -> bool:
     return (text(blob, *both("mimeType")) or "").lower().startswith("audio/")
 
 
-def tool_calls(tool_call: Fields, response_id: str) -> tuple[ToolCall, ...]:
+def tool_calls(tool_call: Fields) -> tuple[ToolCall, ...]:
     """The named calls of `toolCall`. Vertex may leave out the id: then the name stands for it, in the result as well."""
     calls = ((text(call, "id") or text(call, "name"), text(call, "name"), call) for call in objects(tool_call, *both("functionCalls")))
-    return tuple(ToolCall(call_id, name, as_json(call.get("args", {})), response_id) for call_id, name, call in calls if call_id and name)
+    return tuple(ToolCall(call_id, name, as_json(call.get("args", {}))) for call_id, name, call in calls if call_id and name)
 
 
 def tool_results(tool_response: Fields) -> Iterator[ToolResult]:

@@ -80,10 +80,12 @@ class OpenAI(TableDialect):
         yield from item_signals([obj(event, "item")], from_client, self._called)
 
     def requested(self, event: Fields) -> Iterator[Signal]:
+        """Items that a request brings along are its input, unless the answer stays outside the conversation."""
         asked = obj(event, "response")
-        for name in ("input", "append_input_items"):
+        outside = text(asked, "conversation") == "none"
+        for name in () if outside else ("input", "append_input_items"):
             yield from item_signals(objects(asked, name), True, self._called)
-        yield ResponseRequested(text(event, "event_id"), text(asked, "model"))
+        yield ResponseRequested(text(event, "event_id"), text(asked, "model"), outside)
 
     def call(self, event: Fields) -> Iterator[Signal]:
         """A complete item, or complete arguments: these name the call from GA on, and in GLM by the item's id alone."""
@@ -170,7 +172,8 @@ def _of_item(signal: Callable[[str | None], Signal]) -> Reader:
 
 
 def _started(dialect: OpenAI, event: Fields) -> Iterator[Signal]:
-    yield ResponseStarted(response_id(event))
+    outside = obj(event, "response").get("conversation_id", "") is None
+    yield ResponseStarted(response_id(event), outside)
 
 
 _asked: Final = of_event(lambda dialect, event: dialect.session(event, confirmed=False))
@@ -180,6 +183,7 @@ _item_echo: Final = of_event(lambda dialect, event: dialect.items(event, from_cl
 _FROM_CLIENT: Final[dict[str, Reader]] = {
     "input_audio_buffer.append": audio_in,
     "input_audio.turn.append": audio_in,
+    "input_audio_buffer.commit": lambda dialect, frame: (InputCommitted(),),
     "session.update": _asked,
     "transcription_session.update": _asked,
     "conversation.item.create": of_event(lambda dialect, event: dialect.items(event, from_client=True)),

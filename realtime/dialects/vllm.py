@@ -59,7 +59,8 @@ def _asked(dialect: VLLM, event: Fields) -> Iterator[Signal]:
 
 
 def _created(dialect: VLLM, event: Fields) -> Iterator[Signal]:
-    yield SessionConfig(confirmed=True, id=text(event, "id"), model=text(event, "model"), kind="transcription")
+    """The format is not negotiated: vLLM's reader takes PCM16 at 16 kHz."""
+    yield SessionConfig(confirmed=True, id=text(event, "id"), model=text(event, "model"), kind="transcription", input_format=PCM16_16K)
 
 
 VLLM.from_client = {
