@@ -20,7 +20,7 @@ class LogUnavailable(StoreError):
         self.kept = kept
 
 
-class LogLocked(StoreError):
+class LogLocked(LogUnavailable):
     """Another process writes; `pid` is its process id where known."""
 
     def __init__(self, text: str, pid: int | None = None) -> None:

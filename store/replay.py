@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -34,6 +36,10 @@ class Damage:
     reason: str
 
 
+Ahead = tuple[int, bytes]
+"""A file that this process writes to: how much of it is durable, and the bytes that will follow."""
+
+
 class Tail:
     """The lines of a file from where the last reading ended. A missing file has no lines."""
 
@@ -42,29 +48,32 @@ class Tail:
         self.offset = 0
         self._identity: tuple[int, int] | None = None
 
-    def lines(self, on_anew: Callable[[], None] | None = None) -> Iterator[tuple[int, bytes]]:
+    def lines(
+        self, *, on_anew: Callable[[], None] | None = None, ahead: Ahead | None = None, needle: bytes = b""
+    ) -> Iterator[tuple[int, bytes]]:
         """Offset and bytes of each new complete line, without its end. Raises OSError.
 
-        A file that was replaced or became shorter is read from its start, after `on_anew` was called.
+        A file that was replaced or became shorter is read from its start, after `on_anew` was called. Of a file with `ahead`
+        the durable part is read, then what will follow. Stretches without `needle` are left out, many lines at once.
         """
-        try:
-            descriptor = open_reading(self.path)
-        except FileNotFoundError:
-            return
-        try:
-            status = os.fstat(descriptor)
-            identity = status.st_dev, status.st_ino
-            if self.offset and (identity != self._identity or status.st_size < self.offset):
+        with _opened(self.path) as descriptor:
+            status = None if descriptor is None else os.fstat(descriptor)
+            end, following = ahead or (status.st_size if status else 0, b"")
+            identity = (status.st_dev, status.st_ino) if status else None
+            if self.offset and (identity != self._identity or end + len(following) < self.offset):
                 self.offset = 0
                 if on_anew is not None:
                     on_anew()
             self._identity = identity
-            yield from self._lines(descriptor, status.st_size)
-        finally:
-            os.close(descriptor)
+            if descriptor is not None:
+                yield from self._lines(blocks(descriptor, self.offset, end), needle)
+        yield from self._lines([following[max(0, self.offset - end) :]], needle)
 
-    def _lines(self, descriptor: int, end: int) -> Iterator[tuple[int, bytes]]:
-        for block in blocks(descriptor, self.offset, end):
+    def _lines(self, found: Iterable[bytes], needle: bytes) -> Iterator[tuple[int, bytes]]:
+        for block in found:
+            if needle not in block or not block:
+                self.offset += len(block)
+                continue
             for line in block[:-1].split(b"\n"):
                 offset, self.offset = self.offset, self.offset + len(line) + 1
                 yield offset, line
@@ -73,6 +82,19 @@ class Tail:
         """Leave out what is in the file now."""
         for _ in self.lines():
             pass
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int | None]:
+    try:
+        descriptor = open_reading(path)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 class Replay:
@@ -85,16 +107,16 @@ class Replay:
         self._only = beginning(only) if only is not None else b""
         self._keep = keep
 
-    def refresh(self) -> bool:
+    def refresh(self, ahead: Ahead | None = None) -> bool:
         """Apply what was appended since the last call; True when there was anything. Raises OSError, LogFormat."""
         before = self.tables.changes
-        for offset, line in self.tail.lines(self._forget):
+        for offset, line in self.tail.lines(on_anew=self._forget, ahead=ahead):
             if not of_other_tables(line, self._only):
                 self._apply(offset, line)
         return self.tables.changes != before
 
     def apply(self, line: bytes) -> None:
-        """Apply one line, which is in the file already or will be. Raises DecodeError, LogFormat."""
+        """Apply one line. Raises DecodeError, LogFormat."""
         found = decode(line) if self._keep else decode_ids(line)
         if found.voicetap:
             return

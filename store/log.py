@@ -1,0 +1,247 @@
+"""The log as the proxy writes it. Calls are cheap and never wait for the disk; `committed()` does.
+
+A record is acknowledged once a commit that began after its call has succeeded. While the disk refuses, calls raise
+`LogUnavailable` with `kept` set: the record waits in memory and is written as soon as the disk allows. One process writes
+a log; reading goes through the same files as everywhere else, plus what still waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from store.clock import Clock
+from store.clock import stamp
+from store.clock import utc_now
+from store.commit import MAX_BYTES
+from store.commit import MAX_LINES
+from store.commit import RETRY_SECONDS
+from store.commit import Committer
+from store.commit import Counters
+from store.commit import Failure
+from store.day import Day
+from store.days import day_of
+from store.days import days_in
+from store.days import file_of
+from store.days import folder_of
+from store.errors import LogLocked
+from store.errors import LogUnavailable
+from store.errors import explained
+from store.files import private_folder
+from store.lines import Row
+from store.lock import WriterLock
+from store.reader import LogReader
+from store.reader import Place
+from store.recovery import Recovered
+from store.recovery import Recovery
+from store.recovery import Torn
+from store.recovery import completion
+from store.replay import Ahead
+
+__all__ = ["Log", "LogLocked", "LogReader", "LogUnavailable"]
+
+logger = logging.getLogger(__name__)
+
+
+class Log:
+    """The one writer of a log. Made by `Log.open`; used from one thread, except for reading."""
+
+    def __init__(self, data: Path, lock: WriterLock, committer: Committer, clock: Clock) -> None:
+        self.folder = folder_of(data)
+        self.reader = LogReader(data, writing=self._ahead)
+        self._lock = lock
+        self._committer = committer
+        self._clock = clock
+        self._days: dict[str, Day] = {}
+        self._live: dict[str, Place] = {}
+        self._refused: set[str] = set()
+        """Sessions whose first record was lost to a full buffer, until they close."""
+
+    @classmethod
+    def open(
+        cls,
+        data: Path,
+        *,
+        clock: Clock = utc_now,
+        retry: float = RETRY_SECONDS,
+        max_bytes: int = MAX_BYTES,
+        max_lines: int = MAX_LINES,
+    ) -> Log:
+        """Become the writer. Raises LogLocked with the pid of another one, LogUnavailable when the folder cannot be used.
+
+        The buffer holds `max_bytes` and `max_lines`; a failed write is tried again every `retry` seconds. Call `recover` next.
+        """
+        folder = folder_of(data)
+        try:
+            private_folder(folder)
+            lock = WriterLock(folder / ".lock", stamp(clock())[:10])
+        except OSError as error:
+            raise LogUnavailable(explained(error, folder)) from error
+        return cls(data, lock, Committer(clock, retry=retry, max_bytes=max_bytes, max_lines=max_lines), clock)
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why nothing can be written now, and since when; None while all is well."""
+        return self._committer.failure
+
+    @property
+    def counters(self) -> Counters:
+        """Lines, bytes, commits and errors since the start, and what waits."""
+        return self._committer.counters
+
+    def recover(self, now: datetime) -> Recovery:
+        """Complete what earlier runs left open and cut unfinished lines. Raises LogUnavailable when that cannot be written.
+
+        Done again at the next start when it fails; sessions of this run are left alone.
+        """
+        since = self._lock.since
+        days = [] if since is None else [day for day in days_in(self.folder) if day >= since]
+        try:
+            torn = [torn for day in days if (torn := self._torn(day)) is not None]
+            sessions = [recovered for day in days for recovered in self._complete(day)]
+            self._day(stamp(now)[:10])
+            self.commit()
+            self._lock.recovered(min((place.day for place in self._live.values()), default=stamp(now)[:10]))
+        except OSError as error:
+            raise LogUnavailable(explained(error, self.folder)) from error
+        for recovered in sessions:
+            logger.warning("%s: completed after a crash, ended %s", recovered.session, recovered.ended_at)
+        self._tidy()
+        return Recovery(tuple(sessions), tuple(torn))
+
+    def session_opened(self, record: Row) -> None:
+        """Write a new session; `id` and `started_at` are required. Raises ValueError for an id that is open already."""
+        session = str(record["id"])
+        if session in self._live:
+            raise ValueError(f"session {session!r} is open already")
+        day = day_of(record["started_at"])
+        try:
+            self._live[session] = Place(day, self._day(day).sessions.insert(record))
+        except LogUnavailable:
+            self._refused.add(session)
+            raise
+        self._tidy()
+        self._check()
+
+    def session_changed(self, session: str, fields: Row) -> None:
+        """Set fields of a session."""
+        place = self._place(session)
+        self._day(place.day).sessions.amend(place.document, {**fields, "id": session})
+        self._check()
+
+    def session_closed(self, session: str, fields: Row) -> None:
+        """Set the last fields of a session; `ended_at` is now when they have none."""
+        try:
+            place = self._place(session)
+        finally:
+            self._live.pop(session, None)
+            self._refused.discard(session)
+        ended = {"ended_at": stamp(self._clock()), **fields, "id": session}
+        self._day(place.day).sessions.amend(place.document, ended)
+        self._tidy()
+        self._check()
+
+    def turn_written(self, record: Row) -> None:
+        """Write a turn, by its `session` and `index`; one that was written before is replaced."""
+        place = self._place(record["session"])
+        turns = self._day(place.day).turns
+        known = place.turns.get(record["index"])
+        if known is None:
+            place.turns[record["index"]] = turns.insert(record)
+        else:
+            turns.replace(known, record)
+        self._check()
+
+    def turn_amended(self, session: str, index: int, fields: Row) -> None:
+        """Set fields of a turn that was written."""
+        place = self._place(session)
+        if index not in place.turns:
+            raise LogUnavailable(f"session {session!r} has no turn {index} in the log")
+        self._day(place.day).turns.amend(place.turns[index], {**fields, "session": session, "index": index})
+        self._check()
+
+    def commit(self) -> None:
+        """Wait until everything written so far is on the disk. Raises LogUnavailable when it cannot be now."""
+        self._committer.durable().result()
+
+    async def committed(self) -> None:
+        """As `commit`, without blocking the event loop."""
+        await asyncio.wrap_future(self._committer.durable())
+
+    def sessions(self, **conditions: Any) -> list[Row]:
+        """As `LogReader.sessions`."""
+        return self.reader.sessions(**conditions)
+
+    def session(self, session: str) -> Row | None:
+        """As `LogReader.session`."""
+        return self.reader.session(session)
+
+    def turns(self, session: str) -> list[Row]:
+        """As `LogReader.turns`."""
+        return self.reader.turns(session)
+
+    def close(self) -> int:
+        """Write what waits and let others write; returns how many lines could not be written, which are lost."""
+        lost = self._committer.close()
+        for day in self._days.values():
+            day.retire()
+        if lost:
+            cause = f": {self.failure.text}" if self.failure is not None else ""
+            logger.error("%d lines of the log could not be written and are lost%s", lost, cause)
+        try:
+            self._lock.release(clean=not lost and not self._live and self._lock.since is None)
+        except OSError as error:
+            logger.warning("%s; the next start looks for open sessions", explained(error, self.folder))
+        return lost
+
+    def _check(self) -> None:
+        failure = self.failure
+        if failure is not None:
+            raise LogUnavailable(failure.text, kept=True)
+
+    def _place(self, session: str) -> Place:
+        place = self._live.get(session)
+        if place is None and session not in self._refused:
+            place = self.reader.place(session)
+        if place is None:
+            raise LogUnavailable(f"session {session!r} is not in the log, its record is lost")
+        return place
+
+    def _day(self, day: str) -> Day:
+        if day not in self._days:
+            try:
+                self._days[day] = Day(file_of(self.folder, day), self._committer, self._clock)
+            except OSError as error:
+                raise LogUnavailable(explained(error, file_of(self.folder, day))) from error
+        return self._days[day]
+
+    def _tidy(self) -> None:
+        """Let go of days without live sessions, but the newest."""
+        needed = {place.day for place in self._live.values()} | {max(self._days, default="")}
+        for day in self._days.keys() - needed:
+            if self._days[day].retire():
+                del self._days[day]
+
+    def _ahead(self, day: str) -> Ahead | None:
+        found = self._days.get(day)
+        return None if found is None else found.ahead()
+
+    def _torn(self, day: str) -> Torn | None:
+        torn = self._day(day).torn
+        return Torn(str(file_of(self.folder, day)), torn) if torn else None
+
+    def _complete(self, day: str) -> Iterator[Recovered]:
+        """Complete the sessions of a day that have no end."""
+        for session, lines in self.reader.unended(day).items():
+            if session in self._live:
+                continue
+            made = completion(day, lines)
+            self._live[session] = made.place
+            for index, fields in made.turns.items():
+                self.turn_amended(made.session, index, fields)
+            self.session_closed(made.session, made.fields)
+            yield made.recovered

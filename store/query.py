@@ -1,0 +1,96 @@
+"""Which sessions a list shows, and in which order: conditions on a record, and one page over the days of the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from itertools import islice
+from typing import Any
+from typing import Final
+from typing import Literal
+
+from store.clock import stamp
+from store.lines import Row
+
+Order = Literal["asc", "desc"]
+Status = Literal["live", "failed", "ended"]
+
+_CLEAN: Final = (1000, 1001, 1005)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Conditions on a session, all of which must hold; None is no condition. Times are aware, `until` is exclusive.
+
+    `key` is the principal, `session_id` ours or the provider's, `model` any name the session's model has.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    key: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    status: str | None = None
+    session_id: str | None = None
+    grouping: str | None = None
+
+    def day(self, day: str) -> bool:
+        """Whether a session that started on `day` can be wanted."""
+        late = self.until is not None and day > stamp(self.until)[:10]
+        return not (late or (self.since is not None and day < stamp(self.since)[:10]))
+
+    def fits(self, record: Row) -> bool:
+        """Whether `record` is wanted."""
+        started = str(record.get("started_at"))
+        return (
+            (self.since is None or started >= stamp(self.since))
+            and (self.until is None or started < stamp(self.until))
+            and _among(self.key, record, "principal")
+            and _among(self.provider, record, "provider")
+            and _among(self.model, record, "model", "upstream_model", "provider_model")
+            and _among(self.session_id, record, "id", "provider_session")
+            and _among(self.grouping, record, "grouping")
+            and (self.status is None or self.status == status_of(record))
+        )
+
+
+def _among(wanted: str | None, record: Row, *names: str) -> bool:
+    return wanted is None or any(record.get(name) == wanted for name in names)
+
+
+def status_of(record: Row) -> Status:
+    """`live` until it ended; then `failed` after an error or an abnormal close, else `ended`."""
+    if record.get("ended_at") is None:
+        return "live"
+    close = record.get("close") or {}
+    return "failed" if record.get("error") or close.get("code") not in _CLEAN else "ended"
+
+
+def has_text(value: Any, text: str) -> bool:
+    """Whether any string in `value` has `text` in it; `text` is case-folded."""
+    match value:
+        case str():
+            return text in value.casefold()
+        case dict():
+            return any(has_text(inner, text) for inner in value.values())
+        case list():
+            return any(has_text(inner, text) for inner in value)
+    return False
+
+
+def page(days: Iterable[str], of_day: Callable[[str], Iterable[Row]], *, limit: int | None, offset: int, order: Order) -> list[Row]:
+    """Copies of the records from `offset` on, at most `limit`; days that the page does not reach are not looked at."""
+
+    def in_order(day: str) -> list[Row]:
+        return sorted(of_day(day), key=_started, reverse=order == "desc")
+
+    rows = chain.from_iterable(map(in_order, sorted(days, reverse=order == "desc")))
+    return deepcopy(list(islice(rows, offset, None if limit is None else offset + limit)))
+
+
+def _started(record: Row) -> str:
+    return str(record.get("started_at"))

@@ -1,0 +1,247 @@
+"""The log as it stands in the files, for any process: needs no lock, and reads while a writer runs, is down or was killed.
+
+Only sessions are kept in memory, of the few days that were looked at last; turns are looked up in the file of their day.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from dataclasses import field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from store.days import day_of
+from store.days import days_in
+from store.days import file_of
+from store.days import folder_of
+from store.errors import AmbiguousId
+from store.errors import LogUnavailable
+from store.errors import explained
+from store.lines import DecodeError
+from store.lines import Line
+from store.lines import Row
+from store.lines import decode
+from store.query import Order
+from store.query import Wanted
+from store.query import has_text
+from store.query import page
+from store.replay import Ahead
+from store.replay import Replay
+from store.replay import Tail
+from store.table import AppendDB
+from store.tables import Tables
+
+SESSIONS: Final = "sessions"
+TURNS: Final = "turns"
+
+_DAYS_IN_MEMORY: Final = 16
+
+Writing = Callable[[str], Ahead | None]
+"""What the writer in this process has for the file of a day, None where it does not write to it."""
+
+
+@dataclass(slots=True)
+class Place:
+    """Where the records of a session are: the day of its file, its document id, the document ids of its turns by index."""
+
+    day: str
+    document: int
+    turns: dict[int, int] = field(default_factory=dict)
+
+
+class LogReader:
+    """Reads the log of a data folder. Methods may be called from any thread and raise LogUnavailable, LogFormat."""
+
+    def __init__(self, data: Path, *, writing: Writing | None = None) -> None:
+        self.folder = folder_of(data)
+        self._writing = writing
+        self._days: OrderedDict[str, Replay] = OrderedDict()
+        self._lock = threading.RLock()
+
+    def refresh(self) -> bool:
+        """Read what was appended to the days in memory; True when there was anything. The other methods do so themselves."""
+        with self._reading():
+            return any(
+                [  # noqa: C419 - every day is read
+                    replay.refresh(self._ahead(day)) for day, replay in self._days.items()
+                ]
+            )
+
+    def days(self) -> list[str]:
+        """The days of the log, oldest first."""
+        with self._reading():
+            return days_in(self.folder)
+
+    def sessions(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        key: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        status: str | None = None,
+        session_id: str | None = None,
+        grouping: str | None = None,
+        text: str | None = None,
+        limit: int | None = 50,
+        offset: int = 0,
+        order: Order = "desc",
+    ) -> list[Row]:
+        """Sessions by their start, newest first unless `order` is asc; conditions as in `Wanted`.
+
+        `text` is looked for, in any case, in every string of a session and of its turns. No `limit` means all.
+        """
+        wanted = Wanted(
+            since=since, until=until, key=key, provider=provider, model=model, status=status, session_id=session_id, grouping=grouping
+        )
+
+        def of_day(day: str) -> list[Row]:
+            rows = [row for row in self._day(day).tables.rows.get(SESSIONS, {}).values() if wanted.fits(row)]
+            return rows if text is None or not rows else self._with_text(day, rows, text.casefold())
+
+        with self._reading():
+            return page(filter(wanted.day, days_in(self.folder)), of_day, limit=limit, offset=offset, order=order)
+
+    def session(self, session: str) -> Row | None:
+        """The session with an id, or the only one whose id begins so; None when there is none. Raises AmbiguousId."""
+        with self._reading():
+            found: dict[str, Row] = {}
+            for day in reversed(days_in(self.folder)):
+                rows = {str(row.get("id")): row for row in self._day(day).tables.rows.get(SESSIONS, {}).values()}
+                if session in rows:
+                    return deepcopy(rows[session])
+                found.update((name, row) for name, row in rows.items() if session and name.startswith(session))
+            if len(found) > 1:
+                raise AmbiguousId(session, sorted(found))
+            return deepcopy(next(iter(found.values()), None))
+
+    def turns(self, session: str) -> list[Row]:
+        """The turns of a session, by its full id, in order of their index."""
+        with self._reading():
+            record = self.session(session)
+            if record is None:
+                return []
+            turns = self.history(day_of(record["started_at"]), str(record["id"])).rows.get(TURNS, {})
+            return sorted(turns.values(), key=lambda turn: turn["index"])
+
+    def place(self, session: str) -> Place | None:
+        """Where the records of a session are, for one who changes them."""
+        with self._reading():
+            for day in reversed(days_in(self.folder)):
+                rows = self._day(day).tables.rows.get(SESSIONS, {})
+                key = next((key for key, row in rows.items() if row.get("id") == session), None)
+                if key is not None:
+                    turns = self.history(day, session).rows.get(TURNS, {})
+                    return Place(day, int(key), {turn["index"]: int(number) for number, turn in turns.items()})
+            return None
+
+    def unended(self, day: str) -> dict[str, list[Line]]:
+        """The sessions of a day that have no end, each with all its lines."""
+        with self._reading():
+            rows = self._day(day).tables.rows.get(SESSIONS, {}).values()
+            found: dict[str, list[Line]] = {str(row["id"]): [] for row in rows if row.get("ended_at") is None}
+            for line in self.lines(day) if found else ():
+                for session in _named(line) & found.keys():
+                    found[session].append(line)
+            return found
+
+    def history(self, day: str, session: str) -> Tables:
+        """Everything a day's file has of one session."""
+        tables = Tables()
+        for line in self.lines(day, session):
+            tables.apply(line)
+        return tables
+
+    def lines(self, day: str, session: str | None = None) -> Iterator[Line]:
+        """The lines of a day in order, or those that name one session, as every line of its records does."""
+        needle = b"" if session is None else msgspec.json.encode(session)
+        tail = Tail(file_of(self.folder, day))
+        for data in (data for _, data in tail.lines(ahead=self._ahead(day), needle=needle) if needle in data):
+            line = _readable(data)
+            if line is None:
+                continue
+            if session is None or session in _named(line):
+                yield line
+
+    def database(self, day: str) -> AppendDB:
+        """A whole day as a TinyDB, for reading; all of it is in memory."""
+        with self._reading():
+            return AppendDB(file_of(self.folder, day), read_only=True)
+
+    def follow(self) -> Follower:
+        """What is written from now on."""
+        return Follower(self.folder)
+
+    def _day(self, day: str) -> Replay:
+        replay = self._days.get(day)
+        if replay is None:
+            replay = self._days[day] = Replay(file_of(self.folder, day), only=SESSIONS)
+        self._days.move_to_end(day)
+        while len(self._days) > _DAYS_IN_MEMORY:
+            self._days.popitem(last=False)
+        replay.refresh(self._ahead(day))
+        return replay
+
+    def _ahead(self, day: str) -> Ahead | None:
+        return None if self._writing is None else self._writing(day)
+
+    def _with_text(self, day: str, rows: list[Row], text: str) -> list[Row]:
+        found: dict[str, str | None] = {}
+        for line in self.lines(day):
+            if line.table == TURNS:
+                for number, turn in line.put.items():
+                    found[number] = str(turn.get("session")) if has_text(turn, text) else None
+                for number, fields in line.set.items():
+                    if has_text(fields, text):
+                        found[number] = str(fields.get("session"))
+        sessions = set(found.values())
+        return [row for row in rows if row.get("id") in sessions or has_text(row, text)]
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            with self._lock:
+                yield
+        except OSError as error:
+            raise LogUnavailable(explained(error, self.folder)) from error
+
+
+class Follower:
+    """New lines of the log, of all days that are written to."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._tails = {day: Tail(file_of(folder, day)) for day in days_in(folder)}
+        for tail in self._tails.values():
+            tail.skip()
+
+    def poll(self) -> list[Line]:
+        """The lines written since the last call, day by day. Raises OSError, LogFormat."""
+        for day in days_in(self._folder):
+            self._tails.setdefault(day, Tail(file_of(self._folder, day)))
+        return [line for _, tail in sorted(self._tails.items()) for data in tail.lines() if (line := _readable(data[1])) is not None]
+
+
+def _named(line: Line) -> set[str]:
+    """The sessions whose records the line changes."""
+    name = "id" if line.table == SESSIONS else "session"
+    return {str(row.get(name)) for row in (*line.put.values(), *line.set.values())}
+
+
+def _readable(data: bytes) -> Line | None:
+    """The line, None for the header and for damage, which is reported where whole days are read."""
+    try:
+        line = decode(data)
+    except DecodeError:
+        return None
+    return None if line.voicetap else line
