@@ -119,8 +119,8 @@ class Ledger:
 
     def _main(self) -> str | None:
         """The model that the session as a whole is billed for."""
-        spoken = self._settings.transcription_model if self._settings.kind == "transcription" else None
-        return self._known(spoken or self._settings.model or self.model)
+        settings = self._settings
+        return self._known((settings.hearing_model if settings.kind == "transcription" else settings.model) or self.model)
 
     def _known(self, model: str | None) -> str | None:
         return None if model is None else self._aliases.get(model, model)
@@ -149,9 +149,7 @@ class Ledger:
         return self._bill("response", signal.response_id, model, signal.usage)
 
     def _transcribed(self, signal: InputTranscript) -> Row | None:
-        model = self._settings.transcription_model
-        if model is None and self._settings.kind == "transcription":
-            model = self._settings.model or self.model
+        model = self._main() if self._settings.kind == "transcription" else self._settings.transcription_model
         return self._bill("transcription", signal.usage_id or signal.item_id, model, signal.usage)
 
     def _reported(self, signal: UsageReport) -> Row | None:

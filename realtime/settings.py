@@ -43,6 +43,11 @@ class Settings:
         return self._get("transcription_model")  # type: ignore[no-any-return]
 
     @property
+    def hearing_model(self) -> str | None:
+        """The model of a transcription session, which some providers name as the session's own."""
+        return self.transcription_model or self.model
+
+    @property
     def kind(self) -> str:
         """`realtime` unless the session says otherwise."""
         return self._get("kind") or "realtime"

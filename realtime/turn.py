@@ -155,7 +155,7 @@ class Turn:
         return made
 
     def _facts(self) -> dict[str, Any]:
-        transcription = self.transcription
+        transcription = self.transcription if self.trigger != "transcription" else Usage()
         return {
             "session": self.session,
             "index": self.index,

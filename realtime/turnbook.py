@@ -58,7 +58,7 @@ class TurnBook:
         room = Room(self._limit)
         opened_at = request.at if request else at
         turn = Turn(self._session, self.count, key, trigger, opened_at, self._offset, self._limit, room, Answer(room))
-        turn.model = (request and request.model) or settings.model
+        turn.model = (request and request.model) or (settings.hearing_model if trigger == "transcription" else settings.model)
         turn.voice, turn.tools, turn.spoke.format = settings.voice, settings.tools, settings.output_format
         turn.out_of_band = out_of_band
         turn.inputs = inputs

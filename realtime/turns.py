@@ -245,7 +245,7 @@ class TurnTracker:
             self._tools.called(turn, signal, at)
 
     def _tool_answered(self, signal: signals.ToolResult, _from_client: bool, at: float) -> None:
-        turn = self._tools.answered(signal, at)
+        turn = self._tools.answered(signal, at) if self._settings.has_turns else None
         if turn is not None:
             self._user.results += 1
             self._user.wrote = at

@@ -208,7 +208,7 @@ def test_a_completed_transcript_ends_the_turn(dictation: Talk) -> None:
     dictation.upstream << said("i1", "hello", usage)
     record = dictation.only()
     assert (record["id"], record["trigger"], record["status"], record["input"]) == ("i1", "transcription", "completed", "hello")
-    assert (record["usage"], record["model"]) == (usage.record(), "asr-1")
+    assert (record["usage"], record["transcription_usage"], record["model"]) == (usage.record(), None, "asr-1")
     assert record["clocks"] == {"first_output": 200.0, "since": "speech_stopped"}
 
 
