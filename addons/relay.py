@@ -26,6 +26,7 @@ from mitmproxy.proxy.layers.websocket import WebSocketMessageInjected
 from mitmproxy.proxy.layers.websocket import WebsocketStartHook
 from wsproto.frame_protocol import Opcode
 
+from realtime.delay import Delay
 from realtime.frame import Frame
 from realtime.framing import CLOSE
 from realtime.framing import TEXT
@@ -54,7 +55,7 @@ class Wake(events.MessageInjected[None]):
 class Line:
     """A live WebSocket as addons hold it: its tunnel, its flow, and the way to get queued bytes moving."""
 
-    __slots__ = ("flow", "inspect", "opened", "pump", "scripted", "stalled_for", "tunnel")
+    __slots__ = ("delay", "flow", "inspect", "opened", "pump", "scripted", "stalled_for", "tunnel")
 
     def __init__(self, flow: http.HTTPFlow, tunnel: Tunnel, inspect: Inspect, *, scripted: bool) -> None:
         self.flow = flow
@@ -62,6 +63,7 @@ class Line:
         self.inspect = inspect
         self.scripted = scripted
         """True when a user's script or a mitmproxy interface wants `websocket_message`."""
+        self.delay = Delay()
         self.pump: Callable[[], None] = lambda: None
         self.stalled_for: Callable[[float], float] = lambda now: 0.0
         """Seconds for which one side has not taken what was written to it."""
@@ -72,6 +74,12 @@ class Line:
         """End the session with a code of our own on both legs."""
         self.tunnel.close(close, time.monotonic())
         self.pump()
+
+    def pump_if_due(self) -> None:
+        """Get moving what a look at the clock queued or ended."""
+        tunnel = self.tunnel
+        if tunnel.client.out or tunnel.upstream.out or tunnel.done:
+            self.pump()
 
 
 class RelayLayer(layers.WebsocketLayer):
@@ -101,6 +109,7 @@ class RelayLayer(layers.WebsocketLayer):
         now = time.monotonic()
         if isinstance(event, events.DataReceived):
             tunnel.receive(event.connection is self.context.client, event.data, now)
+            self.line.delay.add(time.monotonic() - now)
         elif isinstance(event, events.ConnectionClosed):
             tunnel.lost(event.connection is self.context.client, now)
         elif isinstance(event, WebSocketMessageInjected):

@@ -14,12 +14,17 @@ from typing import Final
 from mitmproxy import flow as mitm_flow
 from mitmproxy import http
 from mitmproxy import version
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.connection import Client
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands
+from mitmproxy.proxy import events
 from mitmproxy.proxy import layers
 from mitmproxy.proxy import server
 from mitmproxy.proxy.layers.http import HttpStream
+from mitmproxy.proxy.layers.http import SendHttp
 from mitmproxy.proxy.layers.http import _http1
+from mitmproxy.proxy.layers.http._events import ErrorCode
 from mitmproxy.proxy.layers.http._events import RequestProtocolError
 from mitmproxy.proxy.layers.http._events import ResponseProtocolError
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
@@ -31,6 +36,12 @@ TESTED: Final = ((12, 2, 3), (12, 3))
 
 ON_FAILURE: Final = "voicetap.on_failure"
 """Key of `flow.metadata`: makes the response of a flow whose upstream failed before it answered."""
+
+BODY_LIMIT: Final = "voicetap.body_limit"
+"""Key of `flow.metadata`: the most bytes a request body may have."""
+
+MAX_HEAD: Final = 64 * 1024
+"""Bytes of a request line and headers."""
 
 OnFailure = Callable[[str], http.Response]
 
@@ -48,9 +59,19 @@ def install(relay_layer: type[layers.WebsocketLayer]) -> None:
     if not TESTED[0] <= seen < TESTED[1]:
         raise UnsupportedMitmproxy(f"mitmproxy {version.VERSION} is installed, voicetap is tested with 12.2.3 up to 12.3")
     layers.websocket.WebsocketLayer = relay_layer  # type: ignore[misc]
-    server.ConnectionHandler.drain_writers = _drain_others
-    HttpStream.handle_protocol_error = _handle_protocol_error
+    server.ConnectionHandler.drain_writers = _drain_others  # type: ignore[method-assign]
+    HttpStream.handle_protocol_error = _handle_protocol_error  # type: ignore[method-assign, assignment]
+    HttpStream.check_body_size = _check_body_size  # type: ignore[method-assign, assignment]
+    _http1.Http1Server.read_headers = _read_headers  # type: ignore[method-assign, assignment]
     _http1.make_error_response = _json_error
+
+
+def abandon_upstream(servers: Proxyserver, client: Client) -> None:
+    """Give up every upstream connection of a client's connection, established or not."""
+    handler = servers.connections.get(client.id)
+    for connection, transport in list(handler.transports.items()) if handler is not None else ():
+        if connection is not client and transport.handler is not None:
+            transport.handler.cancel("upstream did not answer in time")
 
 
 async def _drain_others(handler: server.ConnectionHandler) -> None:
@@ -88,9 +109,34 @@ def _handle_protocol_error(
     yield from stream.send_response()
 
 
+_original_check_body_size = HttpStream.check_body_size
+_original_read_headers = _http1.Http1Server.read_headers
+
+
+def _check_body_size(stream: HttpStream, request: bool) -> Generator[commands.Command, Any, bool]:
+    """mitmproxy's own limit holds for all traffic; this one for the flows that ask for it."""
+    limit: int | None = stream.flow.metadata.get(BODY_LIMIT)
+    if not request or limit is None or len(stream.request_body_buf) <= limit:
+        return (yield from _original_check_body_size(stream, request))
+    message = f"request body of at least {len(stream.request_body_buf)} bytes, at most {limit} are allowed"
+    yield SendHttp(ResponseProtocolError(stream.stream_id, message, ErrorCode.REQUEST_TOO_LARGE), stream.context.client)
+    stream.client_state = stream.state_errored
+    stream.flow.live = False
+    return True
+
+
+def _read_headers(http_server: _http1.Http1Server, event: events.ConnectionEvent) -> Generator[commands.Command, Any, None]:
+    """mitmproxy buffers headers of any length."""
+    yield from _original_read_headers(http_server, event)
+    if http_server.state == http_server.read_headers and len(http_server.buf) > MAX_HEAD:
+        yield commands.SendData(http_server.conn, _json_error(431, f"more than {MAX_HEAD} bytes of headers"))
+        yield commands.CloseConnection(http_server.conn)
+        http_server.state = http_server.done
+
+
 def _json_error(status_code: int, message: str = "") -> bytes:
     """What a request that could not even be parsed is answered with."""
     response = refusal(status_code, message)
     response.headers["connection"] = "close"
-    assembled: bytes = http1.assemble_response(response)  # type: ignore[no-untyped-call]
+    assembled: bytes = http1.assemble_response(response)
     return assembled

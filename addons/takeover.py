@@ -154,8 +154,10 @@ class Takeover:
         line.stalled_for = self.stalled_for
 
     def received(self, side: LegProtocol, data: bytes) -> None:
-        self.line.tunnel.receive(side is self.client, data, time.monotonic())
+        now = time.monotonic()
+        self.line.tunnel.receive(side is self.client, data, now)
         self.flush()
+        self.line.delay.add(time.monotonic() - now)
 
     def lost(self, side: LegProtocol, reason: str) -> None:
         self.line.tunnel.lost(side is self.client, time.monotonic(), reason)

@@ -1,0 +1,177 @@
+"""Who calls: every request of the gateway door is admitted or refused here, before anything upstream is touched."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Final
+
+from mitmproxy import http
+
+from addons.answers import answer
+from addons.answers import refusal
+from addons.answers import upgrade
+from addons.relay import REFUSED
+from addons.seam import BODY_LIMIT
+from addons.tap import Tap
+from addons.tap import door_of
+from addons.tap import utc_now
+from providers.base import Endpoint
+from providers.base import Pairs
+from providers.credentials import Presented
+from providers.credentials import answered
+from providers.credentials import credentials_of
+from providers.headers import asks_websocket
+from providers.paths import gateway_path
+from realtime.errors import provider_error_event
+from realtime.framing import Close
+from rules.access import Key
+from rules.keys import allows
+from rules.keys import find_key
+from rules.keys import state
+
+logger = logging.getLogger(__name__)
+
+CALLER: Final = "voicetap.caller"
+"""Key of `flow.metadata`: the admitted `Caller` of a gateway request."""
+
+MAX_BODY: Final = 1 << 20
+"""Bytes of a request body on the gateway door; SDP offers and session configurations are far smaller."""
+
+_SOCKETS: Final = frozenset({"realtime", "translations", "live"})
+_LATER: Final = frozenset({"calls", "accept", "reject", "refer", "hangup", "client_secrets", "sessions", "transcription_sessions"})
+_HOSTS: Final = frozenset({"localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An admitted request: what its path means, what it brought, and whose key it showed."""
+
+    endpoint: Endpoint
+    presented: Presented = field(repr=False)
+    key: Key
+
+
+class Access:
+    """Checks in this order: path, host, origin, credential, method, room."""
+
+    def __init__(self, tap: Tap) -> None:
+        self.tap = tap
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if door_of(flow) != "gateway":
+            return
+        flow.metadata[BODY_LIMIT] = MAX_BODY
+        request = flow.request
+        query: Pairs = tuple(request.query.items(multi=True))
+        endpoint = gateway_path(request.path.partition("?")[0], query)
+        presented = credentials_of(request.headers.items(multi=True), query)
+        if endpoint is None:
+            flow.response = refusal(404, f"no such path on this gateway: {request.path.partition('?')[0][:200]}")
+            return
+        flow.response = self._host(flow) or self._origin(request)
+        if flow.response is None:
+            self._credential(flow, endpoint, presented)
+        if flow.response is None:
+            flow.response = self._method(flow, endpoint) or self._room(flow, endpoint)
+
+    def _host(self, flow: http.HTTPFlow) -> http.Response | None:
+        """On a loopback listener only loopback names are served: a page of a rebound DNS name shows its own."""
+        listening = flow.client_conn.sockname[0] if flow.client_conn.sockname else ""
+        if not _is_loopback(listening):
+            return None
+        name = _hostname(flow.request.headers.get("host", ""))
+        if name in _HOSTS or _is_loopback(name) or not name:
+            return None
+        return refusal(421, f"this gateway answers to loopback names only, not to {name[:100]!r}", code="misdirected_request")
+
+    def _origin(self, request: http.Request) -> http.Response | None:
+        origin = request.headers.get("origin")
+        if origin is None or origin in self.tap.rules.listen.origins:
+            return None
+        message = f"origin {origin[:100]!r} is not allowed; list it under listen.origins in rules.yaml"
+        return refusal(403, message, code="origin_not_allowed")
+
+    def _credential(self, flow: http.HTTPFlow, endpoint: Endpoint, presented: Presented) -> None:
+        key = find_key(self.tap.keys, presented.value) if presented.value else None
+        if key is not None and state(key, utc_now()) == "ok":
+            flow.metadata[CALLER] = Caller(endpoint, presented, key)
+            return
+        if key is not None:
+            reason, code = f"this key is {state(key, utc_now())}", "invalid_api_key"
+        elif presented.value:
+            reason, code = "this key is not known here; `./run.sh keys new <name>` makes one", "invalid_api_key"
+        else:
+            reason, code = "no key: send a voicetap key as `Authorization: Bearer vt_…`", "missing_api_key"
+        logger.warning("refused %s: %s", endpoint.path, reason)
+        refuse_credential(flow, presented, reason, code)
+
+    def _method(self, flow: http.HTTPFlow, endpoint: Endpoint) -> http.Response | None:
+        request = flow.request
+        if endpoint.endpoint == "models":
+            return self._models(flow.metadata[CALLER].key) if request.method == "GET" else _not_allowed("GET")
+        if endpoint.endpoint in _LATER or request.method == "POST":
+            return refusal(501, f"{request.method} {endpoint.path} is not served by this version", code="not_implemented")
+        if request.method != "GET":
+            return _not_allowed("GET")
+        if not asks_websocket(request.headers.items(multi=True)):
+            return refusal(426, "this path is a WebSocket: connect with an upgrade", headers={"upgrade": "websocket"})
+        if request.headers.get("sec-websocket-version") != "13" or not request.headers.get("sec-websocket-key"):
+            return refusal(400, "not a WebSocket handshake of RFC 6455", headers={"sec-websocket-version": "13"})
+        return None
+
+    def _room(self, flow: http.HTTPFlow, endpoint: Endpoint) -> http.Response | None:
+        if endpoint.endpoint not in _SOCKETS:
+            return None
+        limits, principal = self.tap.rules.limits, flow.metadata[CALLER].key.id
+        if self.tap.draining:
+            return refusal(503, "the proxy is shutting down", headers={"retry-after": "5"})
+        for open_now, allowed, whose in (
+            (self.tap.open_sessions(), limits.sessions, "in all"),
+            (self.tap.open_sessions(principal), limits.per_key, f"of key {principal}"),
+        ):
+            if open_now >= allowed:
+                message = f"{open_now} sessions are open {whose}, at most {allowed} are allowed"
+                return refusal(429, message, code="too_many_sessions", headers={"retry-after": "5"})
+        return None
+
+    def _models(self, key: Key) -> http.Response:
+        """The realtime models that the rules name and this key may use, in OpenAI's list shape."""
+        named = (
+            (model, name)
+            for name, provider in self.tap.rules.providers.items()
+            for model in dict.fromkeys(provider.models.values())
+            if "*" not in model and allows(key, model, name)
+        )
+        made = [{"id": model, "object": "model", "created": 0, "owned_by": name} for model, name in named]
+        return answer(200, {"object": "list", "data": made})
+
+
+def refuse_credential(flow: http.HTTPFlow, presented: Presented, message: str, code: str, status: int = 401) -> None:
+    """Refuse a credential so that its sender can read why: on the open socket where it came as a subprotocol."""
+    key = flow.request.headers.get("sec-websocket-key")
+    if presented.source != "subprotocol" or not key:
+        headers = {"www-authenticate": "Bearer"} if status == 401 else None
+        flow.response = refusal(status, message, code=code, headers=headers)
+        return
+    event = provider_error_event(message, type="invalid_request_error", code=code) or b""
+    flow.metadata[REFUSED] = (event, Close(3000, f"invalid_request_error.{code}"))
+    flow.response = upgrade(key, answered(presented.subprotocols, None))
+
+
+def _not_allowed(allowed: str) -> http.Response:
+    return refusal(405, f"this path takes {allowed}", headers={"allow": allowed})
+
+
+def _hostname(host: str) -> str:
+    bare = host.strip().lower()
+    return bare[1:].partition("]")[0] if bare.startswith("[") else bare.partition(":")[0].removesuffix(".")
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,69 @@
+"""The control port's listener: its own socket and token, in the proxy's process but reachable through neither door."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import socket
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+
+from addons.doors import host_and_port
+from addons.tap import Tap
+from realtime.framing import Close
+from web.control import make_app
+
+
+class _Server(uvicorn.Server):
+    """Signals are the proxy's, not uvicorn's."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Control:
+    """Started after the doors listen; `token` is new with every start."""
+
+    def __init__(self, tap: Tap, live: Callable[[], list[dict[str, Any]]]) -> None:
+        self.tap = tap
+        self.live = live
+        self.token = secrets.token_urlsafe(24)
+        self.port = 0
+        self._server: _Server | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> str:
+        """Listen; returns HOST:PORT. Raises OSError when the address cannot be had."""
+        host, port = host_and_port(self.tap.settings.control or str(self.tap.rules.listen.control))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError:
+            listener.close()
+            raise
+        self.port = listener.getsockname()[1]
+        app = make_app(self.tap.log.reader, self.live, self.token, self.kill, hosts=(host,))
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False, ws="none", loop="none")
+        self._server = _Server(config)
+        self._task = asyncio.get_running_loop().create_task(self._server.serve(sockets=[listener]), name="control port")
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+    def kill(self, session: str) -> bool:
+        """End a live session by hand; False where there is none of that id."""
+        found = self.tap.live.get(session)
+        if found is not None:
+            found[1].close(Close(1008, "ended by the operator"))
+        return found is not None
+
+    async def stop(self) -> None:
+        """Finish open requests and close the listener."""
+        if self._server is not None and self._task is not None:
+            self._server.should_exit = True
+            await self._task

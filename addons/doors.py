@@ -1,0 +1,111 @@
+"""The listeners, and what may leave through them: which hosts are opened on the intercept door, where the gateway dials."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import Any
+from typing import Final
+from urllib.parse import urlsplit
+
+from mitmproxy import connection
+from mitmproxy import ctx
+from mitmproxy import http
+from mitmproxy import tls
+from mitmproxy.proxy import server_hooks
+from mitmproxy.proxy.mode_specs import ReverseMode
+
+from addons.answers import refusal
+from addons.tap import Tap
+from addons.tap import session_of
+from rules.match import decrypts
+
+logger = logging.getLogger(__name__)
+
+OPTIONS: Final[dict[str, Any]] = {
+    "connection_strategy": "lazy",
+    "http2": False,
+    "http3": False,
+    "keep_host_header": True,
+    "rawtcp": True,
+    "show_ignored_hosts": False,
+}
+"""mitmproxy's options that the doors need: nothing is dialled before a route is known, and sockets stay on HTTP/1."""
+
+_NOWHERE: Final = "http://127.0.0.1:9"
+"""The nominal target of the gateway listener; every request is answered or pointed elsewhere before it would be dialled."""
+
+
+def modes(tap: Tap) -> list[str]:
+    """mitmproxy's mode specifications for the configured doors."""
+    listen, settings = tap.rules.listen, tap.settings
+    intercept = settings.intercept or listen.intercept
+    gateway = f"reverse:{_NOWHERE}@{_at(settings.gateway or listen.gateway)}"
+    return [gateway, *([f"regular@{_at(intercept, choose=True)}"] if intercept else [])]
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """`HOST:PORT` as its parts, brackets of an IPv6 host removed."""
+    host, _, port = str(address).rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _at(address: object, *, choose: bool = False) -> str:
+    """An address in mitmproxy's spelling. It refuses port 0 on two doors, so a free one can be chosen here."""
+    host, port = host_and_port(str(address))
+    return f"{host}:{port or (_free_port(host) if choose else 0)}"
+
+
+def _free_port(host: str) -> int:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Doors:
+    """Keeps both doors shut for everything that no rule names."""
+
+    def __init__(self, tap: Tap) -> None:
+        self.tap = tap
+        self.allowed: dict[str, connection.Address] = {}
+        """The one upstream that each gateway connection may dial now, by client id."""
+        self.own: set[int] = set()
+        """Ports of our own listeners, the control port among them."""
+
+    def tls_clienthello(self, data: tls.ClientHelloData) -> None:
+        """On the intercept door, only hosts named by a route are decrypted; all others are tunnelled untouched."""
+        if isinstance(data.context.client.proxy_mode, ReverseMode):
+            return
+        address = data.context.server.address
+        host = data.client_hello.sni or (address[0] if address else "")
+        data.ignore_connection = not decrypts(self.tap.rules, host)
+
+    def http_connect(self, flow: http.HTTPFlow) -> None:
+        if isinstance(flow.client_conn.proxy_mode, ReverseMode):
+            flow.response = refusal(405, "this is a gateway, not a proxy: use the intercept door for CONNECT")
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        """The last word before the wire: remember what this gateway connection may dial."""
+        if isinstance(flow.client_conn.proxy_mode, ReverseMode) and session_of(flow) is not None and flow.response is None:
+            self.allowed[flow.client_conn.id] = (flow.request.host, flow.request.port)
+
+    def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
+        address = data.server.address
+        if isinstance(data.client.proxy_mode, ReverseMode):
+            if address is None or self.allowed.get(data.client.id) != (address[0], address[1]):
+                data.server.error = "no route allows this upstream"
+        elif address is not None and _is_own(address, self.own | _listening()):
+            data.server.error = "the proxy's own listeners are not reachable through it"
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        self.allowed.pop(client.id, None)
+
+
+def _listening() -> set[int]:
+    return {address[1] for address in ctx.master.addons.get("proxyserver").listen_addrs()}
+
+
+def _is_own(address: connection.Address, ports: set[int]) -> bool:
+    host = urlsplit(f"//[{address[0]}]" if ":" in address[0] else f"//{address[0]}").hostname or ""
+    return address[1] in ports and (host in ("localhost", "::1", "0.0.0.0", "::") or host.startswith("127."))

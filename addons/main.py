@@ -1,0 +1,133 @@
+"""Starts the proxy: rules, log, certificate authority, one mitmproxy Master with few addons, and an orderly end.
+
+`serve` is what the command line calls. Loaded as a script into stock mitmproxy tools, `addons/__init__.py` makes the same
+pipeline without any of this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from mitmproxy import options
+from mitmproxy.addons import core
+from mitmproxy.addons import next_layer
+from mitmproxy.addons import proxyserver
+from mitmproxy.addons import script
+from mitmproxy.addons import tlsconfig
+from mitmproxy.master import Master
+
+from addons import pipeline
+from addons.doors import OPTIONS
+from addons.doors import modes
+from addons.seam import UnsupportedMitmproxy
+from addons.tap import Settings
+from addons.tap import Tap
+
+__all__ = ["Ready", "Settings", "StartError", "serve"]
+
+logger = logging.getLogger(__name__)
+
+SHUTDOWN_SECONDS: Final = 30.0
+"""The longest a shutdown may take; what is not closed by then is cut."""
+
+
+class StartError(RuntimeError):
+    """The proxy cannot start; `exit_code` is 2 for rules that are not valid, else 1."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Where a started proxy listens (HOST:PORT) and the token of its control port."""
+
+    gateway: str
+    intercept: str | None
+    control: str
+    token: str
+
+
+async def serve(settings: Settings, *, on_ready: Callable[[Ready], None]) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit code. Raises StartError."""
+    try:
+        tap = pipeline.prepare(settings)
+    except pipeline.NotReady as error:
+        raise StartError(str(error), error.exit_code) from None
+    try:
+        return await _run(tap, on_ready)
+    except UnsupportedMitmproxy as error:
+        raise StartError(str(error)) from None
+    finally:
+        tap.log.close()
+
+
+async def _run(tap: Tap, on_ready: Callable[[Ready], None]) -> int:
+    ca = private_folder(tap.settings.data / "ca")
+    master = Master(options.Options(confdir=str(ca)))
+    master._legacy_log_events.uninstall()
+    chain = pipeline.Pipeline(tap)
+    servers = proxyserver.Proxyserver()
+    scripts = [script.ScriptLoader()] if tap.settings.scripts else []
+    master.addons.add(core.Core(), servers, next_layer.NextLayer(), tlsconfig.TlsConfig(), *scripts, chain)
+    master.options.update(**OPTIONS, mode=modes(tap))
+    if scripts:
+        master.options.update(scripts=[str(path) for path in tap.settings.scripts])
+    running = asyncio.create_task(master.run(), name="mitmproxy")
+    stop = asyncio.Event()
+    _on_signals(stop.set)
+    try:
+        on_ready(await _until_ready(chain, servers, running))
+        await asyncio.wait({running, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait_for(chain.drain(), SHUTDOWN_SECONDS)
+    finally:
+        master.shutdown()
+        await running
+    return 0
+
+
+async def _until_ready(chain: pipeline.Pipeline, servers: proxyserver.Proxyserver, running: asyncio.Task[None]) -> Ready:
+    """Wait until every door listens. Raises StartError for one that cannot."""
+    while not chain.is_running:
+        if running.done():
+            await running
+            raise StartError("mitmproxy stopped while it was starting")
+        await asyncio.sleep(0.005)
+    for instance in servers.servers:
+        if instance.last_exception is not None:
+            raise StartError(f"cannot listen: {instance.last_exception}; choose another address under `listen` in rules.yaml")
+    try:
+        control = await chain.started()
+    except OSError as error:
+        raise StartError(f"cannot listen for the control port: {error.strerror}; change listen.control in rules.yaml") from None
+    addresses = {instance.mode.type_name: _shown(instance.listen_addrs[0]) for instance in servers.servers}
+    return Ready(addresses["reverse"], addresses.get("regular"), control, chain.control.token)
+
+
+def private_folder(path: Path) -> Path:
+    """`path` as a folder that only its owner can enter."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.chmod(0o700)
+    return path
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+
+def _shown(address: tuple[str, int]) -> str:
+    host, port, *_ = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+os.umask(0o077)

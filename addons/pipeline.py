@@ -1,0 +1,91 @@
+"""All addons of voicetap in hook order, around one `Tap`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from addons.access import Access
+from addons.control import Control
+from addons.doors import Doors
+from addons.keyring import Keyring
+from addons.relay import RelayLayer
+from addons.routing import Routing
+from addons.rules import RulesWatch
+from addons.rules import generation
+from addons.seam import install
+from addons.sessions import Sessions
+from addons.simulator import LocalSimulator
+from addons.tap import Settings
+from addons.tap import Tap
+from addons.tap import utc_now
+from addons.turns import Pin
+from addons.turns import Turns
+from rules.load import load_file
+from store.errors import StoreError
+from store.log import Log
+
+
+class NotReady(RuntimeError):
+    """The proxy cannot be put together; `exit_code` is 2 for rules that are not valid, else 1."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def prepare(settings: Settings, environment: Mapping[str, str] = os.environ) -> Tap:
+    """Read the rules and open the log. Raises NotReady with everything that is wrong."""
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keyring = Keyring(settings.data)
+    loaded = load_file(settings.rules, environment, stored_keys=keyring.usable())
+    if loaded.rules is None:
+        raise NotReady(f"{settings.rules} is not valid:\n{loaded.render()}", exit_code=2)
+    try:
+        log = Log.open(settings.data)
+        log.recover(utc_now())
+    except (StoreError, OSError) as error:
+        raise NotReady(f"the log in {settings.data} cannot be opened: {error}") from None
+    return Tap(settings, generation(1, loaded.rules), log, environment, keyring.keys)
+
+
+class Pipeline:
+    """The addons, and what starts and stops with them."""
+
+    def __init__(self, tap: Tap) -> None:
+        install(RelayLayer)
+        self.tap = tap
+        self.simulator = LocalSimulator()
+        self.doors = Doors(tap)
+        self.sessions = Sessions(tap, [Pin(), Turns()])
+        self.control = Control(tap, self.live)
+        self.is_running = False
+        self.addons: list[Any] = [
+            RulesWatch(tap),
+            Access(tap),
+            Routing(tap, self.simulator.url),
+            self.doors,
+            self.sessions,
+        ]
+        """mitmproxy's name for the addons that an addon consists of."""
+
+    def running(self) -> None:
+        self.is_running = True
+
+    async def started(self) -> str:
+        """Open the control port, once the doors listen; returns its HOST:PORT."""
+        address = await self.control.start()
+        self.doors.own.add(self.control.port)
+        return address
+
+    async def drain(self) -> None:
+        """Shut down in order: nothing new, live sessions told and recorded, then the rest."""
+        await self.sessions.drain()
+        await self.control.stop()
+        await self.simulator.stop()
+
+    def live(self) -> list[dict[str, Any]]:
+        """The open sessions as records, newest first."""
+        return [session.record(time.monotonic()) for session, _ in reversed(self.tap.live.values())]

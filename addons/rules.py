@@ -1,0 +1,64 @@
+"""Keeps the active rules in step with the file: a valid change takes effect at once, a broken one changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from addons.tap import Generation
+from addons.tap import Tap
+from realtime.prices import PriceBook
+from rules.load import load_file
+from rules.model import Rules
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS: Final = 1.0
+
+
+def generation(number: int, rules: Rules) -> Generation:
+    """Compile valid rules."""
+    return Generation(number, rules, PriceBook(rules.prices))
+
+
+class RulesWatch:
+    """Looks at the file every second; live sessions keep the route they started with, limits and keys apply at once."""
+
+    def __init__(self, tap: Tap) -> None:
+        self.tap = tap
+        self._seen = self._stamp()
+        self._task: asyncio.Task[None] | None = None
+
+    def running(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._watch(), name="rules watch")
+
+    def done(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            stamp = self._stamp()
+            if stamp is not None and stamp != self._seen:
+                self._seen = stamp
+                self.reload()
+
+    def reload(self) -> None:
+        """Load the file; on any error the last good rules stay in force."""
+        path = self.tap.settings.rules
+        stored = [key.id for key in self.tap.own_keys() if not key.revoked]
+        loaded = load_file(path, self.tap.environment, stored_keys=stored)
+        if loaded.rules is None:
+            logger.error("rules generation %d stays active:\n%s", self.tap.generation.number, loaded.render())
+            return
+        self.tap.generation = generation(self.tap.generation.number + 1, loaded.rules)
+        logger.info("rules generation %d active", self.tap.generation.number)
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            found = self.tap.settings.rules.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino

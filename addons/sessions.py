@@ -1,0 +1,240 @@
+"""The life of sessions: opened when both sides are connected, watched every half second, and ended exactly once.
+
+Every way a session can end comes through `websocket_end` (or `done`, when the proxy stops first), which finishes its turns
+and writes its record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+from typing import Final
+from typing import Protocol
+
+from mitmproxy import ctx
+from mitmproxy import http
+from mitmproxy.addons.proxyserver import Proxyserver
+
+from addons import takeover
+from addons.relay import LINE
+from addons.relay import Line
+from addons.relay import Wake
+from addons.tap import Tap
+from addons.tap import session_of
+from addons.tap import utc_now
+from realtime.errors import provider_error_event
+from realtime.frame import Frame
+from realtime.framing import Close
+from realtime.session import Session
+from realtime.tunnel import Inspect
+from realtime.tunnel import Tunnel
+from realtime.tunnel import Verdict
+from rules.keys import state
+from store.errors import LogUnavailable
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS: Final = 0.5
+
+CODES: Final = {
+    1001: ("server_error", "going_away"),
+    1008: ("invalid_request_error", "policy_violation"),
+    1009: ("invalid_request_error", "message_too_big"),
+}
+"""What the error event before a close of our own says, by close code: (type, code)."""
+
+
+class FrameHook(Protocol):
+    """An addon that looks at frames: synchronous, without I/O."""
+
+    def frame(self, session: Session, frame: Frame) -> Verdict | None: ...
+
+
+class Sessions:
+    """Makes the line of each session and sees it through to its record."""
+
+    def __init__(self, tap: Tap, hooks: Sequence[FrameHook]) -> None:
+        self.tap = tap
+        self.hooks = [hook.frame for hook in hooks]
+        self._task: asyncio.Task[None] | None = None
+        self._idle = asyncio.Event()
+
+    def running(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._watch(), name="session watch")
+
+    def websocket_start(self, flow: http.HTTPFlow) -> None:
+        session = session_of(flow)
+        servers: Proxyserver = ctx.master.addons.get("proxyserver")
+        handler = servers.connections[flow.client_conn.id]
+        scripted = _has_listeners()
+        inspect = self._inspect(session) if session is not None else _pass
+        line = Line(
+            flow,
+            Tunnel(
+                _hold if scripted else inspect,
+                now=time.monotonic(),
+                message_limit=self.tap.rules.limits.message,
+                error_event=_error_event(session),
+            ),
+            inspect,
+            scripted=scripted,
+        )
+        line.pump = lambda: _wake(servers, flow)
+        if not scripted:
+            line.opened = lambda layer: takeover.attempt(line, layer, handler)
+        flow.metadata[LINE] = line
+        if session is not None:
+            self._opened(session, line)
+
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        session = session_of(flow)
+        if session is not None:
+            self._ended(session)
+
+    def done(self) -> None:
+        """The proxy stops: whatever is still open is recorded as ended by it."""
+        if self._task is not None:
+            self._task.cancel()
+        for session, line in list(self.tap.live.values()):
+            line.tunnel.close(Close(1001, "proxy stopped"), time.monotonic())
+            self._ended(session)
+
+    async def drain(self) -> None:
+        """Let nothing new in, tell every live session, and wait until all are closed."""
+        self.tap.draining = True
+        self._idle.clear()
+        for _, line in list(self.tap.live.values()):
+            line.close(Close(1001, "the proxy is shutting down"))
+        if self.tap.live:
+            await self._idle.wait()
+
+    def _opened(self, session: Session, line: Line) -> None:
+        self.tap.opening.pop(session.id, None)
+        self.tap.live[session.id] = session, line
+        self._write(partial(self.tap.log.session_opened, session.opening_record()))
+
+    def _ended(self, session: Session) -> None:
+        found = self.tap.live.pop(session.id, None)
+        if found is None:
+            return
+        if not self.tap.live:
+            self._idle.set()
+        now = time.monotonic()
+        session.end(found[1].tunnel.ending, now, found[1].delay)
+        self._write_turns(session, now)
+        self._write(partial(self.tap.log.session_closed, session.id, session.closing_record()))
+        logger.info("%s: %s", session.id, session.summary())
+
+    def _inspect(self, session: Session) -> Inspect:
+        hooks = self.hooks
+
+        def inspect(frame: Frame) -> Verdict | None:
+            verdict = None
+            try:
+                for hook in hooks:
+                    found = hook(session, frame)
+                    if found is None:
+                        continue
+                    verdict = found
+                    if found.action in ("drop", "close"):
+                        break
+                    if found.action == "replace":
+                        frame = Frame(frame.from_client, found.payload, text=frame.text, at=frame.at)
+            except Exception:
+                logger.exception("%s: a frame hook failed on %r", session.id, frame.type[:80])
+                session.hook_failures += 1
+                if self.tap.rules.on_error == "block":
+                    return Verdict("close", close=Close(1011, "internal error"))
+            if session.dirty:
+                self._write_turns(session, frame.at)
+            return verdict
+
+        return inspect
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            now = time.monotonic()
+            for session, line in list(self.tap.live.values()):
+                try:
+                    self._tick(session, line, now)
+                except Exception:
+                    logger.exception("%s: the session watch failed", session.id)
+
+    def _tick(self, session: Session, line: Line, now: float) -> None:
+        line.tunnel.tick(now)
+        reason = self._must_end(session, line, now)
+        if reason is not None:
+            line.tunnel.close(reason, now)
+        line.pump_if_due()
+        self._write_turns(session, now)
+
+    def _must_end(self, session: Session, line: Line, now: float) -> Close | None:
+        """The first reason for which a session may not go on."""
+        limits = self.tap.rules.limits
+        if now - session.opened >= limits.session:
+            return Close(1001, f"session limit of {limits.session:g} s reached")
+        if now - line.tunnel.last_message >= limits.idle:
+            return Close(1008, f"idle for {limits.idle:g} s")
+        if line.stalled_for(now) >= limits.write:
+            return Close(1008, f"a side did not read for {limits.write:g} s")
+        if self.tap.log.failure is not None and self.tap.rules.on_error == "block":
+            return Close(1011, "the log cannot be written")
+        if session.quota is not None:
+            return Close(1008, session.quota)
+        return session.pin.overdue(now) or self._key_gone(session)
+
+    def _key_gone(self, session: Session) -> Close | None:
+        if session.door == "intercept":
+            return None
+        key = next((key for key in self.tap.keys if key.id == session.principal), None)
+        found = "removed" if key is None else state(key, utc_now())
+        return None if found == "ok" else Close(1008, f"key {found}")
+
+    def _write_turns(self, session: Session, now: float) -> None:
+        turns = session.turns_to_write()
+        content = self.tap.rules.log.content in ("redacted", "full")
+        for turn in turns:
+            self._write(partial(self.tap.log.turn_written, turn.record(content=content)))
+        if turns and session.id in self.tap.live:
+            self._write(partial(self.tap.log.session_changed, session.id, session.progress_record(now)))
+
+    def _write(self, write: Callable[[], Any]) -> None:
+        """Write to the log. What cannot be written now is kept by the log; `on_error` decides whether sessions go on."""
+        try:
+            write()
+        except LogUnavailable as error:
+            logger.error("the log cannot be written: %s", error)
+
+
+def _wake(servers: Proxyserver, flow: http.HTTPFlow) -> None:
+    if flow.client_conn.id in servers.connections:
+        servers.inject_event(Wake(flow, None))
+
+
+def _error_event(session: Session | None) -> Callable[[Close], bytes | None]:
+    def event(close: Close) -> bytes | None:
+        if session is None:
+            return None
+        kind, code = CODES.get(close.code, ("server_error", "session_closed"))
+        return provider_error_event(close.reason, type=kind, code=code, dialect=session.dialect.name)
+
+    return event
+
+
+def _has_listeners() -> bool:
+    """Whether anything but voicetap wants mitmproxy's own `websocket_message`."""
+    return any(hasattr(addon, "websocket_message") for addon in ctx.master.addons.lookup.values())
+
+
+def _hold(frame: Frame) -> Verdict:
+    return Verdict("hold")
+
+
+def _pass(frame: Frame) -> None:
+    return None

@@ -1,0 +1,97 @@
+"""What the addons of one running proxy share: settings, the active rules, the log, the live sessions. No behaviour of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from typing import Literal
+
+from mitmproxy import http
+from mitmproxy.proxy.mode_specs import ReverseMode
+from store.log import Log
+
+from addons.relay import Line
+from realtime.prices import PriceBook
+from realtime.session import Session
+from rules.access import Key
+from rules.model import Rules
+
+Door = Literal["gateway", "intercept"]
+
+SESSION: Final = "voicetap.session"
+"""Key of `flow.metadata`: the flow's `Session`, the one object that addons share about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the proxy was started. Addresses, where given, go before those of `listen` in the rules."""
+
+    rules: Path
+    data: Path
+    scripts: tuple[Path, ...] = ()
+    gateway: str | None = None
+    intercept: str | None = None
+    control: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One valid state of the rules file, compiled; the next one takes its place as a whole."""
+
+    number: int
+    rules: Rules
+    prices: PriceBook
+
+
+@dataclass(slots=True)
+class Tap:
+    """The running proxy."""
+
+    settings: Settings
+    generation: Generation
+    log: Log
+    environment: Mapping[str, str]
+    own_keys: Callable[[], tuple[Key, ...]]
+    """Keys made on the command line, as they stand now."""
+    live: dict[str, tuple[Session, Line]] = field(default_factory=dict)
+    """Open sessions by id."""
+    opening: dict[str, Session] = field(default_factory=dict)
+    """Sessions whose upstream is being dialled; they count towards the limits."""
+    draining: bool = False
+    """True while the proxy shuts down: nothing new is let in."""
+
+    @property
+    def rules(self) -> Rules:
+        return self.generation.rules
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Every key that could be presented: those of the rules, then those made on the command line."""
+        return (*self.rules.keys, *self.own_keys())
+
+    def open_sessions(self, principal: str | None = None) -> int:
+        """How many sessions are open or opening, of one principal or of all."""
+        sessions = [*self.opening.values(), *(session for session, _ in self.live.values())]
+        return sum(principal is None or session.principal == principal for session in sessions)
+
+
+def door_of(flow: http.HTTPFlow) -> Door:
+    """Through which listener a flow came."""
+    return "gateway" if isinstance(flow.client_conn.proxy_mode, ReverseMode) else "intercept"
+
+
+def session_of(flow: http.HTTPFlow) -> Session | None:
+    """The realtime session of a flow, None for every other request."""
+    found: Session | None = flow.metadata.get(SESSION)
+    return found
+
+
+def utc_now() -> datetime:
+    return datetime.fromtimestamp(time.time(), UTC)

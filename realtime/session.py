@@ -1,0 +1,242 @@
+"""One realtime session: the single object that addons share, from the handshake to the finished record.
+
+Holds no socket and reads no clock; `observe` is the whole path from a frame to turns, usage and audio seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from datetime import UTC
+from datetime import datetime
+from typing import Any
+from typing import Final
+from typing import Literal
+
+from realtime.cost import Seconds
+from realtime.delay import Delay
+from realtime.dialects import Dialect
+from realtime.errors import TurnError
+from realtime.errors import turn_error
+from realtime.errors import unrecoverable_quota
+from realtime.frame import Frame
+from realtime.ledger import Ledger
+from realtime.meter_audio import AudioMeter
+from realtime.pin import ModelPin
+from realtime.prices import PriceBook
+from realtime.signals import AudioIn
+from realtime.signals import AudioOut
+from realtime.signals import ProviderError
+from realtime.signals import ResponseFinished
+from realtime.signals import SessionConfig
+from realtime.signals import Signal
+from realtime.tunnel import Ending
+from realtime.turn import Turn
+from realtime.turns import TurnTracker
+
+MAX_FLAWS: Final = 32
+"""Kinds of unreadable messages that a record tells apart."""
+
+_HOT: Final = (AudioIn, AudioOut)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The app, as its handshake described it."""
+
+    address: str
+    agent: str
+    origin: str | None
+    path: str
+
+    def record(self) -> dict[str, str | None]:
+        return {"address": self.address, "agent": self.agent, "origin": self.origin, "path": self.path}
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Messages and payload bytes of one direction."""
+
+    frames: int = 0
+    bytes: int = 0
+
+    def record(self) -> dict[str, int]:
+        return {"frames": self.frames, "bytes": self.bytes}
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """`opened` is monotonic; `offset` turns such times into Unix time. Names: see the log's documentation."""
+
+    id: str
+    door: Literal["gateway", "intercept"]
+    principal: str
+    route: str | None
+    provider: str
+    kind: str
+    model: str | None
+    upstream_model: str | None
+    upstream_host: str
+    family: str
+    dialect: Dialect
+    pin: ModelPin
+    opened: float
+    offset: float
+    text_limit: int
+    prices: PriceBook
+    aliases: Mapping[str, str]
+    """Deployment name -> catalogue model, for prices."""
+    grouping: str | None
+    client: Client
+    transport: Literal["websocket", "webrtc"] = "websocket"
+    tracker: TurnTracker = field(init=False)
+    ledger: Ledger = field(init=False)
+    audio: AudioMeter = field(init=False)
+    up: Traffic = field(default_factory=Traffic)
+    down: Traffic = field(default_factory=Traffic)
+    flaws: dict[str, int] = field(default_factory=dict)
+    provider_session: str | None = None
+    provider_model: str | None = None
+    quota: str | None = None
+    """Why the provider will answer nothing more on this account, once it said so."""
+    dirty: bool = False
+    """True when something but audio came since the turns were last looked at."""
+    hook_failures: int = 0
+    error: TurnError | None = None
+    ending: Ending | None = None
+    ended: float | None = None
+    delay: Delay = field(default_factory=Delay)
+
+    def __post_init__(self) -> None:
+        self.tracker = TurnTracker(self.id, offset=self.offset, text_limit=self.text_limit)
+        self.ledger = Ledger(self.prices, self.kind, self.model, self.aliases)
+        self.audio = AudioMeter(self.dialect.formats)
+
+    def observe(self, frame: Frame) -> None:
+        """Take in one message that crossed, in the order in which it did."""
+        traffic = self.up if frame.from_client else self.down
+        traffic.frames += 1
+        traffic.bytes += len(frame.payload)
+        for signal in self.dialect.signals(frame):
+            self._apply(signal, frame)
+        if frame.flaw is not None:
+            self._note_flaw(frame)
+
+    def _apply(self, signal: Signal, frame: Frame) -> None:
+        self.tracker.apply(signal, from_client=frame.from_client, at=frame.at)
+        self.audio.add(signal)
+        if isinstance(signal, _HOT):
+            return
+        self.dirty = True
+        self.ledger.apply(signal)
+        if isinstance(signal, SessionConfig) and signal.confirmed:
+            self.provider_session = signal.id or self.provider_session
+            self.provider_model = signal.model or self.provider_model
+        elif isinstance(signal, ProviderError):
+            self._errored(signal)
+        elif isinstance(signal, ResponseFinished) and signal.error is not None:
+            self._errored(signal.error)
+
+    def _errored(self, error: ProviderError) -> None:
+        self.error = turn_error(error)
+        if unrecoverable_quota(error):
+            self.quota = "the provider's quota is used up"
+
+    def _note_flaw(self, frame: Frame) -> None:
+        who = "client" if frame.from_client else "upstream"
+        name = f"{who}: {frame.flaw}"
+        if name in self.flaws or len(self.flaws) < MAX_FLAWS:
+            self.flaws[name] = self.flaws.get(name, 0) + 1
+
+    def turns_to_write(self) -> list[Turn]:
+        """Turns that ended or changed since the last call, priced."""
+        self.dirty = False
+        turns = self.tracker.changed()
+        for turn in turns:
+            turn.cost = self.ledger.cost_of(turn)
+        return turns
+
+    def fail(self, status: int, upstream_status: int | None, now: float) -> None:
+        """The handshake upstream failed: the session ends before it began."""
+        seen = f"the provider answered {upstream_status}" if upstream_status else "the provider did not answer"
+        self.error = TurnError(status, "upstream_error", "upstream_error", "handshake_failed", seen)
+        self.ended = now
+
+    def end(self, ending: Ending | None, now: float, delay: Delay) -> None:
+        """The connection is over: finish what was open."""
+        self.ending = ending or Ending(1006, "connection lost", "proxy")
+        self.ended = now
+        self.delay = delay
+        for signal in self.dialect.end():
+            self._apply(signal, Frame(False, b"", at=now))
+        self.tracker.close(_CLOSED_BY[self.ending.side], now)
+
+    def opening_record(self) -> dict[str, Any]:
+        """What is known when the session opens."""
+        return {
+            "id": self.id,
+            "started_at": self._time(self.opened),
+            "ended_at": None,
+            "transport": self.transport,
+            "door": self.door,
+            "principal": self.principal,
+            "route": self.route,
+            "provider": self.provider,
+            "kind": self.kind,
+            "family": self.family,
+            "dialect": self.dialect.name,
+            "upstream_host": self.upstream_host,
+            "grouping": self.grouping,
+            "client": self.client.record(),
+            **self.progress_record(self.opened),
+            "close": None,
+        }
+
+    def progress_record(self, now: float) -> dict[str, Any]:
+        """What changes while the session runs."""
+        usage, cost = self.ledger.totals(Seconds(self._lasted(now), self.audio.seconds_in, self.audio.seconds_out))
+        return {
+            "model": self.model or self.provider_model,
+            "upstream_model": self.upstream_model,
+            "provider_model": self.provider_model,
+            "provider_session": self.provider_session,
+            "turns": self.tracker.count,
+            "usage": usage.record(),
+            "cost": cost.record(),
+            "audio": {"in_seconds": round(self.audio.seconds_in, 3), "out_seconds": round(self.audio.seconds_out, 3)},
+            "error": self.error and self.error.record(),
+        }
+
+    def record(self, now: float) -> dict[str, Any]:
+        """The record of a session that is still open."""
+        return {**self.opening_record(), **self.progress_record(now)}
+
+    def closing_record(self) -> dict[str, Any]:
+        """What is known once the session is over."""
+        ending, ended = self.ending, self.ended if self.ended is not None else self.opened
+        return {
+            **self.progress_record(ended),
+            "ended_at": self._time(ended),
+            "close": ending and {"code": ending.code, "reason": ending.reason, "side": ending.side},
+            "frames": {"client": self.up.record(), "upstream": self.down.record()},
+            "unreadable": self.flaws,
+            "errors": list(self.tracker.errors),
+            "lost": {name: count for name, count in self.tracker.lost.items() if count},
+            "added": self.delay.record(),
+        }
+
+    def summary(self) -> str:
+        """One line for the operator's log, without content."""
+        ending = self.ending
+        how = f"closed by the {ending.side}, {ending.code} {ending.reason!r}" if ending else "open"
+        return f"{self.tracker.count} turns on {self.provider}/{self.model or self.provider_model or '-'}, {how}"
+
+    def _lasted(self, now: float) -> float:
+        return max(0.0, now - self.opened)
+
+    def _time(self, at: float) -> str:
+        return datetime.fromtimestamp(at + self.offset, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+_CLOSED_BY: Final = {"client": "client_closed", "upstream": "upstream_closed", "proxy": "proxy_closed"}
