@@ -32,7 +32,6 @@ from realtime.signals import Signal
 from realtime.signals import TextOut
 from realtime.signals import ToolCall
 from realtime.signals import UsageReport
-from realtime.turns import TurnTracker
 from realtime.usage import Usage
 
 CASSETTES = sorted(Path(__file__).parents[2].joinpath("simulator/cassettes").glob("*.jsonl"))
@@ -132,26 +131,6 @@ def test_a_cassette_adds_up(path: Path) -> None:
     meter = session.meter
     measured = {name: getattr(meter, name) for name in ("bytes_in", "bytes_out", "seconds_in", "seconds_out")}
     assert measured == pytest.approx(expected["audio"])
-
-
-@pytest.mark.parametrize("path", CASSETTES, ids=lambda path: path.stem)
-def test_a_cassette_becomes_turns(path: Path) -> None:
-    expected = lines(path)[-1]["expect"]
-    dialect, tracker = make(DIALECTS.get(path.stem, "openai")), TurnTracker("s")
-    for at, frame in enumerate(frames(path)):
-        for signal in dialect.signals(frame):
-            tracker.apply(signal, from_client=frame.from_client, at=float(at))
-    for signal in dialect.end():
-        tracker.apply(signal, from_client=False, at=1e6)
-    tracker.close("client_closed", 1e6)
-    turns = tracker.changed()
-    assert [turn.status for turn in turns if turn.status == "interrupted"] == []
-    assert len(turns) == expected["turns"]
-    if turns:
-        texts = [turn.input if turn.trigger == "transcription" else turn.answer.text for turn in turns]
-        assert [text for text in texts if text] == expected["texts"]
-        assert [call.name for turn in turns for call in turn.calls.values()] == expected["tools"]
-        assert all(call.result is not None for turn in turns for call in turn.calls.values())
 
 
 @pytest.mark.parametrize("path", CASSETTES, ids=lambda path: path.stem)
