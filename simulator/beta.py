@@ -130,6 +130,8 @@ def _value_written(name: str, value: Any) -> Any:
         return _FORMATS[value["type"]]
     if name == "output_modalities":
         return ["audio", "text"] if "audio" in value else value
+    if name == "turn_detection" and value is not None:
+        return {key: setting for key, setting in value.items() if key != "idle_timeout_ms"}
     return value
 
 

@@ -25,7 +25,7 @@ _DETECTIONS: Final[dict[str, Config]] = {
     },
     "semantic_vad": {"type": "semantic_vad", "eagerness": "auto", "create_response": True, "interrupt_response": True},
 }
-_ANSWERING: Final = ("create_response", "interrupt_response")
+_REALTIME_ONLY: Final = ("create_response", "interrupt_response", "idle_timeout_ms")
 _PCM: Final = {"type": "audio/pcm", "rate": 24_000}
 _FORMATS: Final = {"audio/pcm": PCM16_24K, "audio/pcmu": AudioFormat("pcmu", 8_000), "audio/pcma": AudioFormat("pcma", 8_000)}
 
@@ -87,5 +87,5 @@ def _setting(kind: Kind, key: str, value: Any) -> Any:
 def _detection(kind: Kind, given: Config) -> Config:
     made = {**_DETECTIONS[given["type"]], **given}
     if kind == "transcription":
-        return {key: value for key, value in made.items() if key not in _ANSWERING}
+        return {key: value for key, value in made.items() if key not in _REALTIME_ONLY}
     return made
