@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import os
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
@@ -13,6 +14,8 @@ from typing import Final
 
 from bench import machine
 from bench import tables
+from bench.load import Refused
+from bench.load import Stuck
 from bench.parts import PARTS
 from bench.peers import PEERS
 from bench.run import FULL
@@ -42,28 +45,38 @@ def _peers(arguments: argparse.Namespace) -> tuple[str, ...]:
     return (*chosen, "voicetap-parsed") if arguments.parsed else chosen
 
 
-async def _measure(arguments: argparse.Namespace) -> None:
-    scale = QUICK if arguments.quick else FULL
+async def _measure(arguments: argparse.Namespace) -> bool:
+    """Measures part by part; False when one failed, which then has no result."""
+    scale, failed = QUICK if arguments.quick else FULL, False
     async with serving() as upstream:
         run = Run(upstream, scale, _peers(arguments))
         for part in arguments.only or PARTS:
             run.say(f"{part}:")
-            began = perf_counter()
-            rows = await PARTS[part](run)
+            place, began = OUT / f"{part}.json", perf_counter()
+            place.unlink(missing_ok=True)
+            try:
+                rows = await PARTS[part](run)
+            except (Refused, Stuck, OSError, RuntimeError) as error:
+                run.say(f"  failed: {error}")
+                failed = True
+                continue
             result = {"part": part, "machine": machine.facts(), "scale": asdict(scale), "quick": arguments.quick, "skipped": run.skipped}
             result |= {"seconds": round(perf_counter() - began, 1), "rows": rows}
-            (OUT / f"{part}.json").write_text(json.dumps(result, indent=1) + "\n")
+            place.write_text(json.dumps(result, indent=1) + "\n")
+    return not failed
 
 
 def main() -> None:
     arguments = _arguments()
     OUT.mkdir(exist_ok=True)
     machine.many_files()
+    complete = True
     if not arguments.tables:
         machine.pin(os.getpid(), load=True)
-        asyncio.run(_measure(arguments))
+        complete = asyncio.run(_measure(arguments))
     if not arguments.keep_docs:
         tables.rewrite(DOCS, OUT)
+    sys.exit(not complete)
 
 
 if __name__ == "__main__":

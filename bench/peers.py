@@ -16,7 +16,9 @@ from collections.abc import AsyncIterator
 from collections.abc import Callable
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractContextManager
 from contextlib import asynccontextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
@@ -53,6 +55,8 @@ class Target:
     path: str = PATH
     headers: dict[str, str] = field(default_factory=lambda: {"Authorization": f"Bearer {KEY}"})
     host: str = "127.0.0.1"
+    measured: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Entered around each stretch that is measured."""
 
     @property
     def meter(self) -> Meter | None:

@@ -78,7 +78,8 @@ async def costed(target: Target, work: Awaitable[int]) -> Sample:
     load itself took (near 1 it is the load that sets the pace), and the proxy's CPU per frame in microseconds."""
     meter = target.meter
     cpu, own, began = (meter.cpu() if meter else 0.0), process_time(), perf_counter()
-    frames = await work
+    with target.measured():
+        frames = await work
     elapsed = perf_counter() - began
     sample = {"frames": float(frames), "frames_per_s": frames / elapsed, "load_core": (process_time() - own) / elapsed}
     return sample | {"us_per_frame": (meter.cpu() - cpu) / frames * 1e6} if meter else sample

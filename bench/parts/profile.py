@@ -1,4 +1,4 @@
-"""Where voicetap's CPU time goes, per frame: the realistic mix in a closed loop, and fifty sessions at a real-time pace."""
+"""Where voicetap's CPU time goes, per frame: the realistic mix in a closed loop, and 200 sessions at a real-time pace."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ import time
 from collections import Counter
 from collections.abc import Awaitable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from bench.parts.paced import rung
-from bench.peers import Target
 from bench.peers import voicetap_under
 from bench.run import Row
 from bench.run import Run
@@ -43,7 +46,7 @@ PLACES: Final = tuple(
         ("event loop", r"/asyncio/"),
     )
 )
-_SESSIONS: Final = 50
+SESSIONS: Final = 200
 _OTHER: Final = "everything else"
 
 
@@ -64,12 +67,18 @@ def shares(stacks: Iterable[tuple[Sequence[str], int]]) -> dict[str, float]:
     return {name: count / total for name, count in counts.items()}
 
 
-async def _sampled(target: Target, out: Path, work: Awaitable[Sample]) -> dict[str, float]:
-    """CPU microseconds per frame by place, while `work` goes on."""
-    assert target.pid
-    os.kill(target.pid, signal.SIGUSR1)
+@contextmanager
+def _sampling(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGUSR1)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGUSR2)
+
+
+async def _sampled(work: Awaitable[Sample], out: Path) -> dict[str, float]:
+    """CPU microseconds per frame by place, over the measured stretch of `work`."""
     sample = await work
-    os.kill(target.pid, signal.SIGUSR2)
     stacks = await asyncio.to_thread(written, out)
     return {name: share * sample["us_per_frame"] for name, share in shares(stacks).items()}
 
@@ -92,9 +101,11 @@ async def measure(run: Run) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="bench-") as place_of_its_own:
         home = Path(place_of_its_own)
         out = home / "samples.json"
-        async with voicetap_under(run.upstream.port, home, "-m", "bench.sampler", str(out)) as target:
-            mix = await _sampled(target, out, conversation(target, 2 * run.scale.pace))
-            paced = await _sampled(target, out, rung(run, target, _SESSIONS))
+        async with voicetap_under(run.upstream.port, home, "-m", "bench.sampler", str(out)) as started:
+            assert started.pid
+            target = replace(started, measured=partial(_sampling, started.pid))
+            mix = await _sampled(conversation(target, 2 * run.scale.pace), out)
+            paced = await _sampled(rung(run, target, SESSIONS), out)
     order = sorted({*mix, *paced}, key=lambda name: -mix.get(name, 0.0))
     return [
         *(_row(name, mix.get(name, 0.0), paced.get(name, 0.0)) for name in order),
