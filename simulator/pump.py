@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from typing import Final
 
 import msgspec
 from websockets.asyncio.server import ServerConnection
@@ -19,7 +20,7 @@ from simulator.sender import Sender
 from simulator.wire import Wire
 
 _decode = msgspec.json.Decoder().decode
-_REFUSED_CODE = 3000
+_REFUSED_CODE: Final = 3000
 
 
 async def converse(connection: ServerConnection, seen: Connection, wish: Wish, setup: Setup, keep: Callable[[str | bytes], None]) -> None:
