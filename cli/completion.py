@@ -1,14 +1,25 @@
-"""Shell completion: the script for each shell, and the words that are known only here (sessions, keys, routes, policies)."""
+"""Shell completion: the script for each shell, and the words that are known only here (sessions, keys, routes, models)."""
 
 from __future__ import annotations
 
+import os
 import shlex
+from collections.abc import Iterable
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 import typer
 
+from cli.errors import Failure
+from cli.keystore import stored_ids
+from cli.options import DATA
 from cli.options import ROOT
+from cli.options import RULES
+from cli.plain import plain
+from cli.records import read_sessions
+from cli.rulesfile import read_rules
+from rules.model import Rules
 
 VARIABLE: Final = "_VOICETAP_COMPLETE"
 """The variable by which the scripts ask for completions instead of running a command (Typer's protocol)."""
@@ -43,3 +54,44 @@ complete --command run.sh --no-files --arguments '(__voicetap get-args)' --condi
 def completion(shell: Shell) -> None:
     """Print the completion script of a shell, for example `eval "$(./run.sh completion bash)"` in ~/.bashrc."""
     typer.echo(_SCRIPTS[shell] % {"variable": VARIABLE, "program": shlex.quote(str(ROOT / "run.sh"))}, nl=False)
+
+
+def complete_session(context: typer.Context, incomplete: str) -> list[str]:
+    """Ids of the newest sessions of the log."""
+    try:
+        return _begin(incomplete, (record["id"] for record in read_sessions(_data(context), 100)))
+    except Failure:
+        return []
+
+
+def complete_key(context: typer.Context, incomplete: str) -> list[str]:
+    """Ids of the keys in the data folder that are not revoked."""
+    try:
+        return _begin(incomplete, stored_ids(_data(context)))
+    except Failure:
+        return []
+
+
+def complete_route(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of the routes in the rules."""
+    rules = _rules(context)
+    return _begin(incomplete, (route.name for route in rules.routes) if rules else ())
+
+
+def complete_provider(context: typer.Context, incomplete: str) -> list[str]:
+    """`provider/model` for every model that the rules name, `provider/` where they name none."""
+    rules = _rules(context)
+    providers = rules.providers.items() if rules else ()
+    return _begin(incomplete, (f"{name}/{model}" for name, provider in providers for model in provider.models or ("",)))
+
+
+def _data(context: typer.Context) -> Path:
+    return Path(context.params.get("data") or os.environ.get("VOICETAP_DATA") or DATA)
+
+
+def _rules(context: typer.Context) -> Rules | None:
+    return read_rules(Path(context.params.get("rules") or os.environ.get("VOICETAP_RULES") or RULES)).rules
+
+
+def _begin(incomplete: str, words: Iterable[str]) -> list[str]:
+    return [word for word in map(plain, words) if word.startswith(incomplete)]

@@ -15,9 +15,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
-
 from cli.finding import Finding
 from cli.finding import fail
 from cli.finding import ok
@@ -72,6 +69,9 @@ def disk(data: Path) -> Finding:
 
 def authority(data: Path, now: datetime | None = None) -> Iterator[Finding]:
     """The local CA of the intercept door: its fingerprint, how long it is valid, who can read its key."""
+    from cryptography import x509  # slow to import, and only needed here
+    from cryptography.hazmat.primitives.hashes import SHA256
+
     path = data / "ca" / CA_NAME
     if not path.exists():
         yield warn("ca", "no certificate authority yet", "./run.sh start makes one")

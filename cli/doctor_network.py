@@ -1,4 +1,7 @@
-"""What `doctor` looks at on the network: the listeners, the providers' TLS and the clock. Providers without a credential are not asked."""
+"""What `doctor` looks at on the network: the listeners, the providers' TLS and the clock.
+
+Providers whose credential is missing are not asked.
+"""
 
 from __future__ import annotations
 
@@ -82,10 +85,12 @@ def upstreams(rules: Rules, ready: list[str]) -> Iterator[Finding]:
 def _contact(rules: Rules, name: str) -> _Contact:
     entry = rules.providers[name]
     check = f"provider {name}"
+    bad = fail if entry.credential is not None else warn  # a server of the user's own may be switched off
+
     try:
         base = provider_of(entry.kind).base(Account(name, entry.kind, entry.url, None, entry.api_version))
     except ProviderError as error:
-        return _Contact(fail(check, error.message, "./run.sh check"))
+        return _Contact(bad(check, error.message, "./run.sh check"))
     try:
         started = time.monotonic()
         with socket.create_connection((base.host, base.port), _SECONDS) as plain:
@@ -95,12 +100,12 @@ def _contact(rules: Rules, name: str) -> _Contact:
                 took = (time.monotonic() - started) * 1000
                 return _Contact(ok(check, f"{base.host}: {secured.version()} in {took:.0f} ms"), _skew(secured, base.host))
     except socket.gaierror:
-        return _Contact(fail(check, f"{base.host} cannot be resolved", "check the name in the rules and the DNS of this machine"))
+        return _Contact(bad(check, f"{base.host} cannot be resolved", "check the name in the rules and the DNS of this machine"))
     except ssl.SSLError as error:
         reason = getattr(error, "verify_message", "") or error.reason or "TLS failed"
-        return _Contact(fail(check, f"{base.host}: {reason}", "check what stands between this machine and the provider"))
+        return _Contact(bad(check, f"{base.host}: {reason}", "check what stands between this machine and the provider"))
     except OSError as error:
-        return _Contact(fail(check, f"{base.host}: {error.strerror or error}", "check the network and its firewall"))
+        return _Contact(bad(check, f"{base.host}: {error.strerror or error}", "check the network and its firewall"))
 
 
 def _skew(secured: ssl.SSLSocket, host: str) -> float | None:

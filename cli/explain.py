@@ -28,7 +28,6 @@ from cli.output import print_json
 from cli.plain import plain
 from cli.records import find_session
 from cli.rulesfile import valid_rules
-from providers import provider as provider_of
 from providers import recognise
 from providers.base import Endpoint
 from providers.base import Pairs
@@ -101,11 +100,9 @@ def _described(path: str, model: str | None, key: str | None, headers: list[str]
 
 def _recorded(data: Path, session: str) -> _Request:
     record = find_session(data, session)
-    model = record.get("model")
-    pairs: Pairs = (("model", str(model)),) if model else ()
-    return _Request(
-        record.get("door") or "gateway", record.get("path") or "/v1/realtime", pairs, record.get("principal"), {}, record.get("host")
-    )
+    pairs: Pairs = (("model", record["model"]),) if record["model"] else ()
+    host = record["upstream_host"] if record["door"] == "intercept" else None
+    return _Request(record["door"], record["client"]["path"].partition("?")[0], pairs, record["principal"], {}, host)
 
 
 def _facts(rules: Rules, request: _Request) -> RequestFacts | Refusal:
@@ -130,7 +127,7 @@ def _facts(rules: Rules, request: _Request) -> RequestFacts | Refusal:
         host=request.host,
         native_kind=endpoint.native.kind if endpoint and endpoint.native else None,
         default_kind=(endpoint.provider_prefix or endpoint.default_kind) if endpoint else None,
-        model_in_message=endpoint is not None and _names_model_later(endpoint),
+        model_in_message=request.door == "intercept" or (endpoint is not None and not endpoint.model_in_url),
     )
 
 
@@ -138,12 +135,6 @@ def _endpoint(request: _Request) -> Endpoint | None:
     if request.door == "intercept":
         return recognise(request.host or "", request.path, request.query)
     return gateway_path(request.path, request.query)
-
-
-def _names_model_later(endpoint: Endpoint) -> bool:
-    """Whether the model comes with a message, so that the request may be without one."""
-    native = endpoint.native
-    return endpoint.family == "live" or (native is not None and not provider_of(native.kind).capabilities.model_in_url)
 
 
 def _report(request: _Request, decision: Decision, outcome: Target | Refusal, only: str | None) -> dict[str, Any]:

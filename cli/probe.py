@@ -13,6 +13,7 @@ import ssl
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from typing import Final
@@ -26,7 +27,7 @@ from websockets.typing import Subprotocol
 
 from cli.plain import plain
 from providers.base import Upstream
-from realtime.dialects import new_dialect
+from realtime.dialects import make
 from realtime.frame import Frame
 from realtime.signals import ProviderError
 from realtime.signals import SessionConfig
@@ -45,7 +46,7 @@ class Probe:
     handshake_ms: float | None = None
     first_event_ms: float | None = None
     first_event: str | None = None
-    model: str | None = None
+    reported_model: str | None = None
     failure: str | None = None
     detail: str | None = None
 
@@ -92,8 +93,9 @@ async def probe(upstream: Upstream, model: str | None, *, named_in_url: bool, se
     try:
         async with _dial(upstream) as socket_:
             made = Probe(handshake_ms=_since(started))
-            for message in _OPENING.get(upstream.dialect, _openai)(model, named_in_url):
-                await socket_.send(json.dumps(message))
+            with suppress(ConnectionClosed):  # what it said before it closed is still to be read
+                for message in _OPENING.get(upstream.dialect, _openai)(model, named_in_url):
+                    await socket_.send(json.dumps(message))
             return await _answer(socket_, upstream.dialect, made, started)
     except (OSError, WebSocketException, ProbeError) as error:
         failure, detail = _explained(error, upstream.host)
@@ -118,7 +120,7 @@ def _dial(upstream: Upstream) -> connect:
 
 async def _answer(socket_: ClientConnection, dialect_name: str, made: Probe, started: float) -> Probe:
     """Read until the provider confirms its configuration, refuses, or says something else; a greeting alone is waited out briefly."""
-    dialect = new_dialect(dialect_name)
+    dialect = make(dialect_name)
     first: Probe | None = None
     while True:
         try:

@@ -16,9 +16,9 @@ from cli.options import AsJson
 from cli.options import DataFolder
 from cli.output import print_json
 from cli.output import print_table
+from cli.records import conditions
 from cli.records import matching
 from cli.records import read_sessions
-from cli.records import where
 
 _COLUMNS = ("session", "started", "lasted", "key", "route", "provider/model", "turns", "tokens", "cost", "end")
 _RIGHT = ("lasted", "turns", "tokens", "cost")
@@ -29,7 +29,7 @@ def sessions(
         list[str] | None,
         typer.Argument(
             metavar="[NAME=VALUE]...",
-            help="Conditions: key, provider, model, route, session, status, transport, since, until; globs allowed.",
+            help="Conditions: key, provider, model, route, session, transport, door, grouping, status (live, failed, ended); globs fit.",
         ),
     ] = None,
     limit: Annotated[int, typer.Option(min=0, help="At most this many, the newest; 0 for all.")] = 0,
@@ -37,8 +37,8 @@ def sessions(
     as_json: AsJson = False,
 ) -> None:
     """List the sessions of the log, newest first."""
-    conditions = where(condition or [])
-    found = [record for record in reversed(read_sessions(data)) if matching(record, conditions)]
+    wanted = conditions(condition or [])
+    found = [record for record in read_sessions(data) if matching(record, wanted)]
     found = found[:limit] if limit else found
     if as_json:
         print_json(found)

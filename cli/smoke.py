@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import Annotated
 
 import typer
@@ -22,8 +24,6 @@ from cli.output import out
 from cli.output import print_json
 from cli.output import progress
 from cli.plain import plain
-from cli.probe import Probe
-from cli.probe import probe
 from cli.rulesfile import valid_rules
 from providers import provider as provider_of
 from providers.base import Account
@@ -35,6 +35,9 @@ from rules.credentials import read_secret
 from rules.files import private_reader
 from rules.model import Rules
 from rules.resolve import alias
+
+if TYPE_CHECKING:
+    from cli.probe import Probe
 
 
 def smoke(
@@ -51,7 +54,7 @@ def smoke(
     wanted = alias(known.providers[name], model)[1] if model else None
     err().print("billable: the provider may charge for this session; nothing is written to the log", style="dim")
     with progress(f"talking to {plain(name)}"):
-        found = asyncio.run(_probe(account, wanted))
+        found = asyncio.run(_smoke(account, wanted))
     if as_json:
         print_json({"provider": name, "model": model or None, "ok": found.failure is None, "billable": True, **asdict(found)})
     else:
@@ -71,7 +74,19 @@ def _account(rules: Rules, name: str, folder: Path) -> Account:
     return Account(name, entry.kind, entry.url, secret, entry.api_version)
 
 
+async def _smoke(account: Account, model: str | None) -> Probe:
+    """The packaged simulator is not there before somebody needs it; every other provider is dialled where it is."""
+    if account.kind != "simulator" or account.url is not None:
+        return await _probe(account, model)
+    from simulator import Simulator
+
+    async with Simulator(record=False) as local:
+        return await _probe(replace(account, url=local.base_url), model)
+
+
 async def _probe(account: Account, model: str | None) -> Probe:
+    from cli.probe import probe  # brings a WebSocket client with it, which no other command needs
+
     kind = provider_of(account.kind)
     endpoint = kind.endpoint(kind.session_path) or gateway_path(kind.session_path)
     if endpoint is None:
@@ -80,13 +95,13 @@ async def _probe(account: Account, model: str | None) -> Probe:
         upstream = kind.websocket(account, Ask(endpoint, model=model))
     except ProviderError as error:
         raise Failure("VT105", error.message) from None
-    return await probe(upstream, model, named_in_url=kind.capabilities.model_in_url, secret=account.credential)
+    return await probe(upstream, model, named_in_url=endpoint.model_in_url, secret=account.credential)
 
 
 def _show(target: str, found: Probe) -> None:
     rows = [("handshake", _ms(found.handshake_ms)), ("first event", _ms(found.first_event_ms))]
     if found.failure is None:
-        rows += [("answered with", plain(found.first_event)), ("model", plain(found.model or "not said by the provider"))]
+        rows += [("answered with", plain(found.first_event)), ("model", plain(found.reported_model or "not said by the provider"))]
         verdict = Text.assemble(("✓ ", "bold green"), f"{plain(target)} answers")
     else:
         rows.append(("reason", plain(f"{found.failure}: {found.detail}")))

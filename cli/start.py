@@ -14,9 +14,10 @@ import typer
 
 from cli.banner import banner
 from cli.errors import Failure
+from cli.keystore import forget_first_key
+from cli.keystore import make_first_key
 from cli.keystore import stored_ids
 from cli.keystore import stored_keys
-from cli.newkey import make_first_key
 from cli.options import DATA
 from cli.options import RULES
 from cli.options import DataFolder
@@ -64,6 +65,8 @@ def start(
     try:
         code = asyncio.run(serve(settings, on_ready=on_ready))
     except StartError as error:
+        if first_key is not None:
+            forget_first_key(data)
         raise Failure("VT100" if error.exit_code == 2 else "VT101", str(error)) from None
     finally:
         remove_running(data, os.getpid())

@@ -1,0 +1,67 @@
+"""The command line as a whole: `./run.sh` runs `python -m cli`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import typer
+
+from cli.check import check
+from cli.completion import VARIABLE
+from cli.completion import completion
+from cli.demo import demo
+from cli.doctor import doctor
+from cli.errors import Failure
+from cli.explain import explain
+from cli.keys import keys
+from cli.output import print_failure
+from cli.run import run
+from cli.sessions import sessions
+from cli.show import show
+from cli.simulator import simulator
+from cli.smoke import smoke
+from cli.start import start
+from cli.tail import tail
+from cli.test import test
+
+_PASS_ON: Final = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+_STOP_AT_COMMAND: Final = {"allow_interspersed_args": False}
+
+app = typer.Typer(
+    name="run.sh",
+    help="voicetap, the local intercepting proxy for realtime AI voice APIs. Without a command it starts the proxy.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+app.command()(start)
+app.command()(demo)
+app.command(context_settings=_PASS_ON)(test)
+app.command()(check)
+app.command()(explain)
+app.command()(smoke)
+app.command()(doctor)
+app.add_typer(keys, name="keys")
+app.command()(sessions)
+app.command()(show)
+app.command()(tail)
+app.command(context_settings=_STOP_AT_COMMAND)(run)
+app.command(context_settings=_PASS_ON)(simulator)
+app.command()(completion)
+
+
+def main() -> None:
+    """Run the command of `sys.argv`, `start` where there is none; a `Failure` is printed and becomes the exit code."""
+    try:
+        app(sys.argv[1:] or ["start"], prog_name="run.sh", complete_var=VARIABLE)
+    except Failure as failure:
+        print_failure(failure)
+        sys.exit(failure.exit_code)
+
+
+if __name__ == "__main__":
+    main()
