@@ -14,7 +14,7 @@ FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
 
 _SAFE: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_BLOCK: Final = 4 << 20
+_BLOCK: Final = 256 << 10
 _LOCK_POLL: Final = 0.005
 
 
@@ -101,7 +101,7 @@ def sync_folder(path: Path) -> None:
 
 
 def blocks(descriptor: int, start: int, end: int) -> Iterator[bytes]:
-    """The complete lines between two offsets, in blocks of some megabytes that each end with a line's end."""
+    """The complete lines between two offsets, in blocks that each end with a line's end."""
     rest = b""
     while start < end:
         block = os.pread(descriptor, min(_BLOCK, end - start), start)

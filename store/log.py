@@ -40,7 +40,6 @@ from store.recovery import Recovered
 from store.recovery import Recovery
 from store.recovery import Torn
 from store.recovery import completion
-from store.replay import Ahead
 
 __all__ = ["Log", "LogLocked", "LogReader", "LogUnavailable"]
 
@@ -52,11 +51,11 @@ class Log:
 
     def __init__(self, data: Path, lock: WriterLock, committer: Committer, clock: Clock) -> None:
         self.folder = folder_of(data)
-        self.reader = LogReader(data, writing=self._ahead)
         self._lock = lock
         self._committer = committer
         self._clock = clock
         self._days: dict[str, Day] = {}
+        self.reader = LogReader(data, writing=self._days)
         self._live: dict[str, Place] = {}
         self._refused: set[str] = set()
         """Sessions whose first record was lost to a full buffer, until they close."""
@@ -225,10 +224,6 @@ class Log:
         for day in self._days.keys() - needed:
             if self._days[day].retire():
                 del self._days[day]
-
-    def _ahead(self, day: str) -> Ahead | None:
-        found = self._days.get(day)
-        return None if found is None else found.ahead()
 
     def _torn(self, day: str) -> Torn | None:
         torn = self._day(day).torn

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
+from typing import Protocol
 
 import msgspec
 
@@ -45,8 +47,11 @@ TURNS: Final = "turns"
 
 _DAYS_IN_MEMORY: Final = 16
 
-Writing = Callable[[str], Ahead | None]
-"""What the writer in this process has for the file of a day, None where it does not write to it."""
+
+class Writing(Protocol):
+    """A day that this process writes to."""
+
+    def ahead(self) -> Ahead: ...
 
 
 @dataclass(slots=True)
@@ -61,7 +66,7 @@ class Place:
 class LogReader:
     """Reads the log of a data folder. Methods may be called from any thread and raise LogUnavailable, LogFormat."""
 
-    def __init__(self, data: Path, *, writing: Writing | None = None) -> None:
+    def __init__(self, data: Path, *, writing: Mapping[str, Writing] = MappingProxyType({})) -> None:
         self.folder = folder_of(data)
         self._writing = writing
         self._days: OrderedDict[str, Replay] = OrderedDict()
@@ -79,7 +84,7 @@ class LogReader:
     def days(self) -> list[str]:
         """The days of the log, oldest first."""
         with self._reading():
-            return days_in(self.folder)
+            return sorted({*days_in(self.folder), *self._writing})
 
     def sessions(
         self,
@@ -110,13 +115,13 @@ class LogReader:
             return rows if text is None or not rows else self._with_text(day, rows, text.casefold())
 
         with self._reading():
-            return page(filter(wanted.day, days_in(self.folder)), of_day, limit=limit, offset=offset, order=order)
+            return page(filter(wanted.day, self.days()), of_day, limit=limit, offset=offset, order=order)
 
     def session(self, session: str) -> Row | None:
         """The session with an id, or the only one whose id begins so; None when there is none. Raises AmbiguousId."""
         with self._reading():
             found: dict[str, Row] = {}
-            for day in reversed(days_in(self.folder)):
+            for day in reversed(self.days()):
                 rows = {str(row.get("id")): row for row in self._day(day).tables.rows.get(SESSIONS, {}).values()}
                 if session in rows:
                     return deepcopy(rows[session])
@@ -137,7 +142,7 @@ class LogReader:
     def place(self, session: str) -> Place | None:
         """Where the records of a session are, for one who changes them."""
         with self._reading():
-            for day in reversed(days_in(self.folder)):
+            for day in reversed(self.days()):
                 rows = self._day(day).tables.rows.get(SESSIONS, {})
                 key = next((key for key, row in rows.items() if row.get("id") == session), None)
                 if key is not None:
@@ -193,7 +198,8 @@ class LogReader:
         return replay
 
     def _ahead(self, day: str) -> Ahead | None:
-        return None if self._writing is None else self._writing(day)
+        found = self._writing.get(day)
+        return None if found is None else found.ahead()
 
     def _with_text(self, day: str, rows: list[Row], text: str) -> list[Row]:
         found: dict[str, str | None] = {}

@@ -54,7 +54,7 @@ class Tail:
         """Offset and bytes of each new complete line, without its end. Raises OSError.
 
         A file that was replaced or became shorter is read from its start, after `on_anew` was called. Of a file with `ahead`
-        the durable part is read, then what will follow. Stretches without `needle` are left out, many lines at once.
+        the durable part is read, then what will follow. With `needle` lines that have it are sure to come, others may not.
         """
         with _opened(self.path) as descriptor:
             status = None if descriptor is None else os.fstat(descriptor)
@@ -71,17 +71,25 @@ class Tail:
 
     def _lines(self, found: Iterable[bytes], needle: bytes) -> Iterator[tuple[int, bytes]]:
         for block in found:
-            if needle not in block or not block:
-                self.offset += len(block)
-                continue
-            for line in block[:-1].split(b"\n"):
-                offset, self.offset = self.offset, self.offset + len(line) + 1
-                yield offset, line
+            base = self.offset
+            for start, end in _spans(block, needle if base else b""):
+                self.offset = base + end + 1
+                yield base + start, block[start:end]
+            self.offset = base + len(block)
 
     def skip(self) -> None:
         """Leave out what is in the file now."""
         for _ in self.lines():
             pass
+
+
+def _spans(block: bytes, needle: bytes) -> Iterator[tuple[int, int]]:
+    """Where the lines begin and end that have `needle` in them; found without looking at the others."""
+    at = block.find(needle)
+    while 0 <= at < len(block):
+        end = block.index(b"\n", at)
+        yield block.rfind(b"\n", 0, at) + 1, end
+        at = block.find(needle, end + 1)
 
 
 @contextmanager
@@ -110,7 +118,7 @@ class Replay:
     def refresh(self, ahead: Ahead | None = None) -> bool:
         """Apply what was appended since the last call; True when there was anything. Raises OSError, LogFormat."""
         before = self.tables.changes
-        for offset, line in self.tail.lines(on_anew=self._forget, ahead=ahead):
+        for offset, line in self.tail.lines(on_anew=self._forget, ahead=ahead, needle=self._only):
             if not of_other_tables(line, self._only):
                 self._apply(offset, line)
         return self.tables.changes != before

@@ -22,7 +22,8 @@ class Tables:
     changes: int = 0
 
     def apply(self, line: Line) -> None:
-        """Do what the line says. Fields for a document that is not there are ignored."""
+        """Do what the line says. Fields for a document that is not there are ignored. Raises ValueError, with nothing done."""
+        self.count(line)
         if line.clear:
             self.rows.pop(line.table, None)
         rows = self.rows.setdefault(line.table, {}) if line.put else self.rows.get(line.table, {})
@@ -32,14 +33,13 @@ class Tables:
                 rows[key].update(fields)
         for number in line.drop:
             rows.pop(str(number), None)
-        self.count(line)
 
     def count(self, line: Line | Ids) -> None:
-        """Only remember the ids that the line uses."""
+        """Only remember the ids that the line uses. Raises ValueError for one that is no number."""
+        highest = max(map(int, line.put), default=0)
+        self.highest[line.table] = max(self.highest.get(line.table, 0), highest)
         self.changes += 1
         self.changed[line.table] = self.changes
-        if line.put:
-            self.highest[line.table] = max(self.highest.get(line.table, 0), *map(int, line.put))
 
     def reset(self) -> None:
         """Forget everything, because the file begins anew."""
