@@ -133,6 +133,8 @@ class Committer:
         with self._changed:
             lost = self._counters.waiting_lines
             self._counters.dropped += lost
+            self._counters.waiting_lines = self._counters.waiting_bytes = 0
+            self._queues.clear()
             return lost
 
     def _run(self) -> None:

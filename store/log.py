@@ -190,7 +190,7 @@ class Log:
             day.retire()
         if lost:
             cause = f": {self.failure.text}" if self.failure is not None else ""
-            logger.error("%d lines of the log could not be written and are lost%s", lost, cause)
+            logger.error("%d line(s) of the log could not be written and are lost%s", lost, cause)
         try:
             self._lock.release(clean=not lost and not self._live and self._lock.since is None)
         except OSError as error:
