@@ -44,7 +44,7 @@ def test_kill_at_random_moments(tmp_path: Path) -> None:
     log = Log.open(tmp_path)
     recovery = log.recover(utc_now())
     assert [recovered.session for recovered in recovery.sessions] == ["run_19"]
-    records = {record["id"]: record for record in log.sessions(order="asc")}
+    records = {record["id"]: record for record in log.sessions(limit=None)}
     for session, least in acknowledged.items():
         indexes = [turn["index"] for turn in log.turns(session)]
         assert indexes == list(range(1, len(indexes) + 1))
