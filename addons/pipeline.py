@@ -10,6 +10,9 @@ from typing import Any
 from addons.access import Access
 from addons.control import Control
 from addons.doors import Doors
+from addons.frames import Pin
+from addons.frames import Secrecy
+from addons.frames import Turns
 from addons.keyring import Keyring
 from addons.relay import RelayLayer
 from addons.routing import Routing
@@ -21,8 +24,6 @@ from addons.simulator import LocalSimulator
 from addons.tap import Settings
 from addons.tap import Tap
 from addons.tap import utc_now
-from addons.turns import Pin
-from addons.turns import Turns
 from rules.load import load_file
 from store.errors import StoreError
 from store.log import Log
@@ -59,7 +60,7 @@ class Pipeline:
         self.tap = tap
         self.simulator = LocalSimulator()
         self.doors = Doors(tap)
-        self.sessions = Sessions(tap, [Pin(), Turns()])
+        self.sessions = Sessions(tap, [Secrecy(), Pin(), Turns()])
         self.control = Control(tap, self.live)
         self.is_running = False
         self.addons: list[Any] = [

@@ -6,10 +6,10 @@ import asyncio
 import json
 import logging
 import re
-import secrets
 import time
 from collections.abc import Awaitable
 from collections.abc import Callable
+from secrets import token_hex
 from typing import Final
 from typing import Literal
 
@@ -44,6 +44,7 @@ from providers.paths import asked
 from realtime.dialects import make
 from realtime.pin import ModelPin
 from realtime.session import Client
+from realtime.session import Secrets
 from realtime.session import Session
 from rules.access import LOCAL
 from rules.access import Key
@@ -156,7 +157,8 @@ class Routing:
             flow.response = refusal(502, f"provider {target.provider} cannot be used: {error}", code="provider_not_usable")
             return
         self._rewrite(flow, presented, target, config, upstream)
-        self._begin(flow, ask, target, upstream, presented, key)
+        secrets = Secrets((account.credential or "").encode(), (presented.value or "").encode() if key is not None else b"")
+        self._begin(flow, ask, target, upstream, key, secrets)
 
     def _target(self, flow: http.HTTPFlow, endpoint: Endpoint, presented: Presented, key: Key | None) -> tuple[Ask, Target | Refusal]:
         request = flow.request
@@ -219,8 +221,9 @@ class Routing:
         fields = [("host", upstream.authority), *kept, *more, *offered, *upstream.headers]
         request.headers = http.Headers([(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in fields])
 
-    def _begin(self, flow: http.HTTPFlow, ask: Ask, target: Target, upstream: Upstream, presented: Presented, key: Key | None) -> None:
+    def _begin(self, flow: http.HTTPFlow, ask: Ask, target: Target, upstream: Upstream, key: Key | None, secrets: Secrets) -> None:
         session = self._session(flow, ask, target, upstream, key)
+        session.secrets = secrets
         flow.metadata[SESSION] = session
         self.tap.opening[session.id] = session
         flow.metadata[ON_FAILURE] = lambda message: self._unreachable(flow, session, message)
@@ -237,7 +240,7 @@ class Routing:
             return key is None or allows(self._current(key), model, target.provider)
 
         return Session(
-            id=f"ses_{int(time.time() * 1000):011x}{secrets.token_hex(5)}",
+            id=f"ses_{int(time.time() * 1000):011x}{token_hex(5)}",
             door=door_of(flow),
             principal=principal,
             route=target.route,
@@ -251,7 +254,7 @@ class Routing:
             pin=ModelPin(
                 dialect=upstream.dialect,
                 allowed=allowed,
-                resolve=lambda named: alias(config, _bare(named)) if _bare(named) in config.models else (_bare(named), named),
+                resolve=lambda named: _named(target.provider, config, named),
                 restricted=key is not None and key.models is not None,
                 asr=upstream.family == "transcription",
                 model=target.model,
@@ -324,6 +327,14 @@ def _prefixed(prefix: str | None, model: str | None) -> str | None:
     if prefix is None or model is None or model.startswith(f"{prefix}/"):
         return model
     return f"{prefix}/{model}"
+
+
+def _named(provider: str, config: Provider, named: str) -> tuple[str, str]:
+    """What a client calls a model in a message: its catalogue name, and what to call it upstream."""
+    written = named.removeprefix(f"{provider}/")
+    bare = _bare(written)
+    model, upstream = alias(config, bare)
+    return model, written.replace(bare, upstream) if upstream != bare else written
 
 
 def _bare(model: str) -> str:

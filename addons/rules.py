@@ -8,6 +8,7 @@ from typing import Final
 
 from addons.tap import Generation
 from addons.tap import Tap
+from addons.tap import utc_now
 from realtime.prices import PriceBook
 from rules.load import load_file
 from rules.model import Rules
@@ -19,7 +20,7 @@ POLL_SECONDS: Final = 1.0
 
 def generation(number: int, rules: Rules) -> Generation:
     """Compile valid rules."""
-    return Generation(number, rules, PriceBook(rules.prices))
+    return Generation(number, rules, PriceBook(rules.prices, now=utc_now))
 
 
 class RulesWatch:

@@ -54,6 +54,14 @@ class Client:
         return {"address": self.address, "agent": self.agent, "origin": self.origin, "path": self.path}
 
 
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What must not cross: the provider's credential towards the app, the app's key towards the provider."""
+
+    upstream: bytes = field(default=b"", repr=False)
+    client: bytes = field(default=b"", repr=False)
+
+
 @dataclass(slots=True)
 class Traffic:
     """Messages and payload bytes of one direction."""
@@ -89,6 +97,7 @@ class Session:
     """Deployment name -> catalogue model, for prices."""
     grouping: str | None
     client: Client
+    secrets: Secrets = field(default_factory=Secrets, repr=False)
     transport: Literal["websocket", "webrtc"] = "websocket"
     tracker: TurnTracker = field(init=False)
     ledger: Ledger = field(init=False)
@@ -103,6 +112,8 @@ class Session:
     dirty: bool = False
     """True when something but audio came since the turns were last looked at."""
     hook_failures: int = 0
+    leaks: int = 0
+    """Messages in which a credential was about to cross."""
     error: TurnError | None = None
     ending: Ending | None = None
     ended: float | None = None
@@ -161,6 +172,7 @@ class Session:
         """The handshake upstream failed: the session ends before it began."""
         seen = f"the provider answered {upstream_status}" if upstream_status else "the provider did not answer"
         self.error = TurnError(status, "upstream_error", "upstream_error", "handshake_failed", seen)
+        self.ending = Ending(1006, f"no session: {seen}", "upstream") if status != 499 else Ending(1006, "the client went away", "client")
         self.ended = now
 
     def end(self, ending: Ending | None, now: float, delay: Delay) -> None:
@@ -221,6 +233,7 @@ class Session:
             "close": ending and {"code": ending.code, "reason": ending.reason, "side": ending.side},
             "frames": {"client": self.up.record(), "upstream": self.down.record()},
             "unreadable": self.flaws,
+            "redacted_credentials": self.leaks,
             "errors": list(self.tracker.errors),
             "lost": {name: count for name, count in self.tracker.lost.items() if count},
             "added": self.delay.record(),
