@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Final
 
 import typer
+from typer._completion_classes import completion_init
 
 from cli.check import check
 from cli.completion import VARIABLE
@@ -56,6 +58,8 @@ app.command()(completion)
 
 def main() -> None:
     """Run the command of `sys.argv`, `start` where there is none; a `Failure` is printed and becomes the exit code."""
+    if VARIABLE in os.environ:
+        completion_init()
     try:
         app(sys.argv[1:] or ["start"], prog_name="run.sh", complete_var=VARIABLE)
     except Failure as failure:

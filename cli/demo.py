@@ -8,8 +8,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Annotated
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from cli.conversation import Said
 
 _MODEL: Final = "gpt-realtime"
-_PACE: Final = "0.5"
+_PACE: Final = "0.4"
 _SECONDS: Final = 60.0
 _RECORD_SECONDS: Final = 10.0
 _STYLES: Final = {"user": "cyan", "model": "magenta", "tool": "yellow"}
@@ -72,6 +74,7 @@ def demo(
         key = new_key(os.urandom(32))
         rules = work / "rules.yaml"
         rules.write_text(_RULES.format(simulator=simulator, hash=hash_key(key), model=_MODEL))
+        threading.Thread(target=import_module, args=("cli.conversation",)).start()  # takes as long as the proxy takes to start
         bar.update(bar.task_ids[0], description="starting the proxy")
         served = stack.enter_context(proxy_process(rules, folder))
         before = {record["id"] for record in read_sessions(folder)}
