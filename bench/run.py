@@ -45,7 +45,7 @@ class Scale:
     """Of the ladder of paced sessions every so-manieth rung is used."""
 
 
-QUICK: Final = Scale(rounds=1, seconds=0.8, pace=2.0, frames=100_000, idle=100, records=20_000, stride=3)
+QUICK: Final = Scale(rounds=1, seconds=0.8, pace=2.0, frames=50_000, idle=50, records=20_000, stride=3)
 FULL: Final = Scale(rounds=3, seconds=2.0, pace=5.0, frames=1_000_000, idle=200, records=100_000, stride=1)
 
 
