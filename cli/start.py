@@ -45,11 +45,11 @@ def start(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the ready line and nothing else.")] = False,
 ) -> None:
     """Start the proxy (the default). Prints `voicetap ready gateway=… control=… token=…` when it serves."""
-    from addons.main import Settings
+    known = valid_rules(rules, stored_ids(data))
+    from addons.main import Settings  # takes seconds to import, which rules with errors need not wait for
     from addons.main import StartError
     from addons.main import serve
 
-    known = valid_rules(rules, stored_ids(data))
     first_key = None if known.keys or stored_keys(data) or quiet else make_first_key(data)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
 

@@ -47,7 +47,7 @@ Cli = Callable[..., Ran]
 
 def clean_environment(**more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)}
-    return kept | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "PYTHONWARNINGS": "error"} | more
+    return kept | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color"} | more
 
 
 @pytest.fixture
