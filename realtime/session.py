@@ -31,14 +31,13 @@ from realtime.signals import ProviderError
 from realtime.signals import ResponseFinished
 from realtime.signals import SessionConfig
 from realtime.signals import Signal
+from realtime.signals import TextOut
 from realtime.tunnel import Ending
 from realtime.turn import Turn
 from realtime.turns import TurnTracker
 
 MAX_FLAWS: Final = 32
 """Kinds of unreadable messages that a record tells apart."""
-
-_HOT: Final = (AudioIn, AudioOut)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +135,15 @@ class Session:
 
     def _apply(self, signal: Signal, frame: Frame) -> None:
         self.tracker.apply(signal, from_client=frame.from_client, at=frame.at)
-        self.audio.add(signal)
-        if isinstance(signal, _HOT):
+        kind = type(signal)
+        if kind is TextOut:
             return
+        if kind is not AudioIn and kind is not AudioOut:
+            self._settle(signal)
+        self.audio.add(signal)
+
+    def _settle(self, signal: Signal) -> None:
+        """What comes a few times a turn: usage, configuration, errors."""
         self.dirty = True
         self.ledger.apply(signal)
         if isinstance(signal, SessionConfig) and signal.confirmed:
