@@ -29,6 +29,14 @@ def _cpu(process: psutil.Process) -> float:
     return times.user + times.system
 
 
+def waited(pid: int) -> float:
+    """Seconds for which the main thread was ready to run but somebody else had the core; 0 where the system does not say."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except FileNotFoundError:
+        return 0.0
+
+
 class Meter:
     """CPU seconds and resident bytes of a process and its children."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from collections.abc import Awaitable
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from typing import Final
 from bench import events
 from bench.load import Session
 from bench.peers import Target
+from bench.process import waited
 from bench.run import Sample
 from bench.wire import client_frame
 
@@ -74,14 +76,19 @@ async def repeated(step: Callable[[], Awaitable[int]], seconds: float) -> int:
 
 
 async def costed(target: Target, work: Awaitable[int]) -> Sample:
-    """Awaits work that returns a number of frames; gives frames a second, the share of a core that the
-    load itself took (near 1 it is the load that sets the pace), and the proxy's CPU per frame in microseconds."""
-    meter = target.meter
-    cpu, own, began = (meter.cpu() if meter else 0.0), process_time(), perf_counter()
+    """Awaits work that returns a number of frames, and says what they cost.
+
+    `us_per_frame` is the proxy's CPU in microseconds. `load_core` is the share of a core that the load took: near 1 it is the load that
+    sets the pace. `waited` is the share of the time in which the proxy or the load had to wait for its core: well above 0 a neighbour disturbs.
+    """
+    meter, pids = target.meter, [pid for pid in (target.pid, os.getpid()) if pid]
+    cpu, before = meter.cpu() if meter else 0.0, [waited(pid) for pid in pids]
+    own, began = process_time(), perf_counter()
     with target.measured():
         frames = await work
     elapsed = perf_counter() - began
-    sample = {"frames": float(frames), "frames_per_s": frames / elapsed, "load_core": (process_time() - own) / elapsed}
+    disturbed = max(waited(pid) - start for pid, start in zip(pids, before, strict=True)) / elapsed
+    sample = {"frames": float(frames), "frames_per_s": frames / elapsed, "load_core": (process_time() - own) / elapsed, "waited": disturbed}
     return sample | {"us_per_frame": (meter.cpu() - cpu) / frames * 1e6} if meter else sample
 
 

@@ -57,7 +57,7 @@ async def _measured(target: Target, name: str, seconds: float) -> Sample:
         session.line = line = Line(array("d"))
         sample = await costed(target, way(session, line, seconds))
     delays = {f"{name}_p50_ms": quantile(line.seconds, 0.5), f"{name}_p99_ms": quantile(line.seconds, 0.99)}
-    return delays | ({f"{name}_us_per_frame": sample["us_per_frame"]} if "us_per_frame" in sample else {})
+    return delays | {f"{name}_{figure}": sample[figure] for figure in ("us_per_frame", "waited") if figure in sample}
 
 
 async def measure(run: Run) -> list[Row]:
