@@ -28,9 +28,10 @@ def cores() -> tuple[set[int], set[int]] | None:
 
 
 def pin(pid: int, *, load: bool = False) -> None:
-    """Keeps a process, and the threads it will start, on its core."""
+    """Keeps a process, and the threads it will start, on its core; one that has ended already is left alone."""
     if apart := cores():
-        psutil.Process(pid).cpu_affinity(list(apart[1 if load else 0]))
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(pid).cpu_affinity(list(apart[1 if load else 0]))
 
 
 def many_files() -> None:

@@ -78,8 +78,9 @@ async def repeated(step: Callable[[], Awaitable[int]], seconds: float) -> int:
 async def costed(target: Target, work: Awaitable[int]) -> Sample:
     """Awaits work that returns a number of frames, and says what they cost.
 
-    `us_per_frame` is the proxy's CPU in microseconds. `load_core` is the share of a core that the load took: near 1 it is the load that
-    sets the pace. `waited` is the share of the time in which the proxy or the load had to wait for its core: well above 0 a neighbour disturbs.
+    `us_per_frame` is the proxy's CPU in microseconds. `load_core` is the share of a core that the load took: near 1 it is the load
+    that sets the pace. `waited` is the share of the time in which the proxy or the load was ready but did not have its core: well
+    above 0 a neighbour disturbs.
     """
     meter, pids = target.meter, [pid for pid in (target.pid, os.getpid()) if pid]
     cpu, before = meter.cpu() if meter else 0.0, [waited(pid) for pid in pids]

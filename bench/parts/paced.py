@@ -151,9 +151,8 @@ class Ladder:
         except (Stuck, Refused, OSError) as error:
             row = {"sessions": number, "error": str(error) or type(error).__name__}
         await self._run.upstream.emptied()
-        self._run.say(
-            f"    {number}: {row.get('error') or 'p99 +{p99_added_ms:.1f} ms, core {core:.0%}, waited {waited:.0%}'.format(**row)}"
-        )
+        shown = row.get("error") or "p99 +{p99_added_ms:.1f} ms, core {core:.0%}, waited {waited:.0%}".format(**row)
+        self._run.say(f"    {number}: {shown}")
         return row
 
     async def climb(self, target: Target) -> Row:
