@@ -40,7 +40,6 @@ CALLER: Final = "voicetap.caller"
 MAX_BODY: Final = 1 << 20
 """Bytes of a request body on the gateway door; SDP offers and session configurations are far smaller."""
 
-_SOCKETS: Final = frozenset({"realtime", "translations", "live"})
 _LATER: Final = frozenset({"calls", "accept", "reject", "refer", "hangup", "client_secrets", "sessions", "transcription_sessions"})
 _HOSTS: Final = frozenset({"localhost"})
 
@@ -55,7 +54,7 @@ class Caller:
 
 
 class Access:
-    """Checks in this order: path, host, origin, credential, method, room."""
+    """Checks in this order: path, host, origin, credential, method. Whether there is room is asked when a session opens."""
 
     def __init__(self, tap: Tap) -> None:
         self.tap = tap
@@ -75,7 +74,7 @@ class Access:
         if flow.response is None:
             self._credential(flow, endpoint, presented)
         if flow.response is None:
-            flow.response = self._method(flow, endpoint) or self._room(flow, endpoint)
+            flow.response = self._method(flow, endpoint)
 
     def _host(self, flow: http.HTTPFlow) -> http.Response | None:
         """On a loopback listener only loopback names are served: a page of a rebound DNS name shows its own."""
@@ -122,21 +121,6 @@ class Access:
             return refusal(400, "not a WebSocket handshake of RFC 6455", headers={"sec-websocket-version": "13"})
         return None
 
-    def _room(self, flow: http.HTTPFlow, endpoint: Endpoint) -> http.Response | None:
-        if endpoint.endpoint not in _SOCKETS:
-            return None
-        limits, principal = self.tap.rules.limits, flow.metadata[CALLER].key.id
-        if self.tap.draining:
-            return refusal(503, "the proxy is shutting down", headers={"retry-after": "5"})
-        for open_now, allowed, whose in (
-            (self.tap.open_sessions(), limits.sessions, "in all"),
-            (self.tap.open_sessions(principal), limits.per_key, f"of key {principal}"),
-        ):
-            if open_now >= allowed:
-                message = f"{open_now} sessions are open {whose}, at most {allowed} are allowed"
-                return refusal(429, message, code="too_many_sessions", headers={"retry-after": "5"})
-        return None
-
     def _models(self, key: Key) -> http.Response:
         """The realtime models that the rules name and this key may use, in OpenAI's list shape."""
         named = (
@@ -147,6 +131,24 @@ class Access:
         )
         made = [{"id": model, "object": "model", "created": 0, "owned_by": name} for model, name in named]
         return answer(200, {"object": "list", "data": made})
+
+
+def no_room(tap: Tap, key: str | None) -> http.Response | None:
+    """Why no further session can be opened now, for a key or (None) for an app on the intercept door."""
+    later = {"retry-after": "5"}
+    if tap.draining:
+        return refusal(503, "the proxy is shutting down", code="shutting_down", headers=later)
+    if tap.log.failure is not None and tap.rules.on_error == "block":
+        return refusal(503, "the session log cannot be written, and on_error is block", code="log_unavailable", headers=later)
+    limits = tap.rules.limits
+    counts = [(tap.open_sessions(), limits.sessions, "in all")]
+    if key is not None:
+        counts.append((tap.open_sessions(key), limits.per_key, f"of key {key}"))
+    for open_now, allowed, whose in counts:
+        if open_now >= allowed:
+            message = f"{open_now} sessions are open {whose}, at most {allowed} are allowed"
+            return refusal(429, message, code="too_many_sessions", headers=later)
+    return None
 
 
 def refuse_credential(flow: http.HTTPFlow, presented: Presented, message: str, code: str, status: int = 401) -> None:

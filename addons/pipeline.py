@@ -18,6 +18,7 @@ from addons.relay import RelayLayer
 from addons.routing import Routing
 from addons.rules import RulesWatch
 from addons.rules import generation
+from addons.rules import unsupported
 from addons.seam import install
 from addons.sessions import Sessions
 from addons.simulator import LocalSimulator
@@ -44,6 +45,8 @@ def prepare(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
     loaded = load_file(settings.rules, environment, stored_keys=keyring.usable())
     if loaded.rules is None:
         raise NotReady(f"{settings.rules} is not valid:\n{loaded.render()}", exit_code=2)
+    if (lacking := unsupported(loaded.rules)) is not None:
+        raise NotReady(f"{settings.rules}: {lacking}", exit_code=2)
     try:
         log = Log.open(settings.data)
         log.recover(utc_now())

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import re
 import time
 from collections.abc import Awaitable
 from collections.abc import Callable
-from secrets import token_hex
 from typing import Final
-from typing import Literal
 
 from mitmproxy import ctx
 from mitmproxy import http
 
 from addons.access import CALLER
 from addons.access import Caller
+from addons.access import no_room
 from addons.access import refuse_credential
 from addons.answers import refusal
+from addons.handshake import body_for_log
+from addons.handshake import own_way
+from addons.handshake import point_at
+from addons.handshake import refused
+from addons.handshake import rewrite
+from addons.handshake import upgraded
+from addons.opening import session_for
+from addons.seam import ANSWERED
 from addons.seam import ON_FAILURE
 from addons.seam import abandon_upstream
 from addons.tap import SESSION
@@ -32,19 +37,11 @@ from providers.base import Account
 from providers.base import Ask
 from providers.base import Endpoint
 from providers.base import ProviderError
-from providers.base import Upstream
 from providers.credentials import Presented
-from providers.credentials import answered
 from providers.credentials import credentials_of
 from providers.headers import asks_beta
 from providers.headers import asks_websocket
-from providers.headers import grouping
-from providers.headers import passed
 from providers.paths import asked
-from realtime.dialects import make
-from realtime.pin import ModelPin
-from realtime.session import Client
-from realtime.session import Secrets
 from realtime.session import Session
 from rules.access import LOCAL
 from rules.access import Key
@@ -55,20 +52,15 @@ from rules.keys import allows
 from rules.match import RequestFacts
 from rules.resolve import Refusal
 from rules.resolve import Target
-from rules.resolve import alias
 from rules.resolve import resolve
 from rules.upstream import Provider
+from store.errors import LogUnavailable
 
 logger = logging.getLogger(__name__)
 
 _SOCKETS: Final = frozenset({"realtime", "translations", "live"})
 _TIMED_OUT: Final = "voicetap.timed_out"
 _OFFERED: Final = "voicetap.offered"
-_MODEL_PATH: Final = re.compile(r"(?:.*/)?models/([^/]+)")
-_HANDSHAKE: Final = ("upgrade", "connection", "sec-websocket-key", "sec-websocket-version")
-_LOGGED_BODY: Final = 300
-
-Refused = http.Response
 
 
 class Routing:
@@ -96,6 +88,9 @@ class Routing:
                 caller: Caller = flow.metadata[CALLER]
                 await self._open(flow, caller.endpoint, caller.presented, caller.key)
             elif (endpoint := self._intercepted(flow)) is not None:
+                flow.response = no_room(self.tap, LOCAL)
+                if flow.response is not None:
+                    return
                 presented = credentials_of(flow.request.headers.items(multi=True), tuple(flow.request.query.items(multi=True)))
                 await self._open(flow, endpoint, presented, None)
         except Exception:
@@ -107,13 +102,13 @@ class Routing:
         if session is None or flow.response is None or session.id not in self.tap.opening:
             return
         if flow.response.status_code == 101:
-            self._upgraded(flow, flow.response)
+            upgraded(flow.response, flow.metadata[_OFFERED])
         else:
             self._failed(flow, session, flow.response.status_code)
 
     def error(self, flow: http.HTTPFlow) -> None:
         session = session_of(flow)
-        if session is not None and session.id in self.tap.opening and ON_FAILURE not in flow.metadata:
+        if session is not None and session.id in self.tap.opening and ANSWERED not in flow.metadata:
             self._failed(flow, session, 499)
 
     def _intercepted(self, flow: http.HTTPFlow) -> Endpoint | None:
@@ -146,9 +141,10 @@ class Routing:
                 flow.response = refusal(403, message, code="model_not_allowed", param="model")
             return
         config = self.tap.rules.providers[target.provider]
+        keeps_own = key is None and target.credential == "client"
         try:
             account = await self._account(flow, config, target)
-            upstream = _own_way(flow, account, ask) if target.credential == "client" else KINDS[config.kind].websocket(account, ask)
+            upstream = own_way(flow, account, ask) if keeps_own else KINDS[config.kind].websocket(account, ask)
         except ProviderError as error:
             flow.response = refusal(error.status, error.message, code=error.code)
             return
@@ -156,9 +152,14 @@ class Routing:
             logger.error("provider %s cannot be used: %s", target.provider, error)
             flow.response = refusal(502, f"provider {target.provider} cannot be used: {error}", code="provider_not_usable")
             return
-        self._rewrite(flow, presented, target, config, upstream)
-        secrets = Secrets((account.credential or "").encode(), (presented.value or "").encode() if key is not None else b"")
-        self._begin(flow, ask, target, upstream, key, secrets)
+        session = session_for(self.tap, flow, presented, key, target, upstream, account.credential or "")
+        if keeps_own:
+            point_at(flow.request, upstream)
+        else:
+            rewrite(flow.request, presented, config, upstream)
+        flow.metadata[_OFFERED] = presented.subprotocols
+        self._begin(flow, session)
+        logger.info("%s: %s to %s (%s)", session.id, session.model or session.family, target.provider, target.why)
 
     def _target(self, flow: http.HTTPFlow, endpoint: Endpoint, presented: Presented, key: Key | None) -> tuple[Ask, Target | Refusal]:
         request = flow.request
@@ -204,86 +205,18 @@ class Routing:
             credential = read_secret(config.credential, self.tap.environment, private_reader(self.tap.settings.rules.parent))
         return Account(target.provider, config.kind, url, credential, config.api_version, config.auth, config.dialect)
 
-    def _rewrite(self, flow: http.HTTPFlow, presented: Presented, target: Target, config: Provider, upstream: Upstream) -> None:
-        """Point the request at the upstream. An app that keeps its own credential keeps its path and headers too."""
-        request = flow.request
-        sent = request.headers
-        request.scheme = "https" if upstream.scheme == "wss" else "http"
-        request.data.host, request.data.port, request.data.authority = upstream.host, upstream.port, b""
-        flow.metadata[_OFFERED] = presented.subprotocols
-        if target.credential == "client":
-            request.headers["host"] = upstream.authority
-            return
-        request.path = upstream.path
-        kept = [(name, sent[name]) for name in _HANDSHAKE if name in sent]
-        more = passed(presented.headers, KINDS[config.kind].passes, config.headers)
-        offered = [("sec-websocket-protocol", ", ".join(upstream.subprotocols))] if upstream.subprotocols else []
-        fields = [("host", upstream.authority), *kept, *more, *offered, *upstream.headers]
-        request.headers = http.Headers([(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in fields])
-
-    def _begin(self, flow: http.HTTPFlow, ask: Ask, target: Target, upstream: Upstream, key: Key | None, secrets: Secrets) -> None:
-        session = self._session(flow, ask, target, upstream, key)
-        session.secrets = secrets
+    def _begin(self, flow: http.HTTPFlow, session: Session) -> None:
         flow.metadata[SESSION] = session
         self.tap.opening[session.id] = session
         flow.metadata[ON_FAILURE] = lambda message: self._unreachable(flow, session, message)
-        loop = asyncio.get_running_loop()
-        loop.call_later(self.tap.rules.limits.handshake, self._give_up, flow, session)
-        logger.info("%s: %s to %s (%s)", session.id, session.model or ask.family, target.provider, target.why)
-
-    def _session(self, flow: http.HTTPFlow, ask: Ask, target: Target, upstream: Upstream, key: Key | None) -> Session:
-        request, rules, now = flow.request, self.tap.rules, time.monotonic()
-        config = rules.providers[target.provider]
-        principal = key.id if key else LOCAL
-
-        def allowed(model: str) -> bool:
-            return key is None or allows(self._current(key), model, target.provider)
-
-        return Session(
-            id=f"ses_{int(time.time() * 1000):011x}{token_hex(5)}",
-            door=door_of(flow),
-            principal=principal,
-            route=target.route,
-            provider=target.provider,
-            kind=config.kind,
-            model=target.model,
-            upstream_model=target.upstream_model,
-            upstream_host=upstream.authority,
-            family=upstream.family,
-            dialect=make(upstream.dialect),
-            pin=ModelPin(
-                dialect=upstream.dialect,
-                allowed=allowed,
-                resolve=lambda named: _named(target.provider, config, named),
-                restricted=key is not None and key.models is not None,
-                asr=upstream.family == "transcription",
-                model=target.model,
-                opened=now,
-            ),
-            opened=now,
-            offset=time.time() - now,
-            text_limit=rules.log.text_limit,
-            prices=self.tap.generation.prices,
-            aliases=config.models,
-            grouping=grouping(request.headers.get("baggage", "")),
-            client=Client(
-                address=flow.client_conn.peername[0] if flow.client_conn.peername else "",
-                agent=request.headers.get("user-agent", "")[:200],
-                origin=request.headers.get("origin", "")[:200] or None,
-                path=request.path.partition("?")[0][:200],
-            ),
-        )
-
-    def _current(self, key: Key) -> Key:
-        """The key as the active rules have it: a changed allow-list applies at once."""
-        return next((known for known in self.tap.keys if known.id == key.id), key)
+        asyncio.get_running_loop().call_later(self.tap.rules.limits.handshake, self._give_up, flow, session)
 
     def _give_up(self, flow: http.HTTPFlow, session: Session) -> None:
         if session.id in self.tap.opening:
             flow.metadata[_TIMED_OUT] = True
             abandon_upstream(ctx.master.addons.get("proxyserver"), flow.client_conn)
 
-    def _unreachable(self, flow: http.HTTPFlow, session: Session, message: str) -> Refused:
+    def _unreachable(self, flow: http.HTTPFlow, session: Session, message: str) -> http.Response:
         """The answer when the upstream failed before it answered; what mitmproxy says of it goes to the log alone."""
         late = flow.metadata.get(_TIMED_OUT, False)
         logger.warning("%s: %s did not answer: %s", session.id, session.upstream_host, "timed out" if late else message)
@@ -292,71 +225,25 @@ class Routing:
             return refusal(504, f"provider {session.provider} did not answer within {limit:g} s", code="upstream_timeout")
         return refusal(502, f"provider {session.provider} cannot be reached", code="upstream_unreachable")
 
-    def _upgraded(self, flow: http.HTTPFlow, response: http.Response) -> None:
-        chosen = answered(flow.metadata[_OFFERED], response.headers.get("sec-websocket-protocol"))
-        response.headers.pop("sec-websocket-protocol", None)
-        response.headers.pop("sec-websocket-extensions", None)
-        if chosen is not None:
-            response.headers["sec-websocket-protocol"] = chosen
-
     def _failed(self, flow: http.HTTPFlow, session: Session, status: int) -> None:
         """The upstream refused the handshake. The gateway's client is told so cleanly; an intercepted app sees the original."""
         del self.tap.opening[session.id]
         response = flow.response
-        ours = response is None or ON_FAILURE not in flow.metadata or flow.error is not None
+        ours = response is None or ANSWERED in flow.metadata
         if response is not None and not ours:
-            logger.warning("%s: %s refused the handshake: %s %s", session.id, session.upstream_host, status, _body_for_log(response))
+            logger.warning("%s: %s refused the handshake: %s %s", session.id, session.upstream_host, status, body_for_log(response))
             if session.door == "gateway":
-                flow.response = _clean(session, response)
+                flow.response = refused(session, response)
         answered_with = flow.response.status_code if flow.response else status
         session.fail(answered_with, status if not ours else None, time.monotonic())
-        self.tap.log.session_opened(session.opening_record())
-        self.tap.log.session_closed(session.id, session.closing_record())
-
-
-def _own_way(flow: http.HTTPFlow, account: Account, ask: Ask) -> Upstream:
-    """For an app that keeps its own credential: its own path, on the account's host."""
-    provider = KINDS[account.kind]
-    base = provider.base(account)
-    scheme: Literal["ws", "wss"] = "wss" if base.secure else "ws"
-    dialect, family = provider.dialect(account, ask), provider.family(account, ask)
-    return Upstream(scheme, base.host, base.port, flow.request.path, dialect, family)
+        try:
+            self.tap.log.session_opened(session.opening_record())
+            self.tap.log.session_closed(session.id, session.closing_record())
+        except LogUnavailable as error:
+            logger.error("the log cannot be written: %s", error)
 
 
 def _prefixed(prefix: str | None, model: str | None) -> str | None:
     if prefix is None or model is None or model.startswith(f"{prefix}/"):
         return model
     return f"{prefix}/{model}"
-
-
-def _named(provider: str, config: Provider, named: str) -> tuple[str, str]:
-    """What a client calls a model in a message: its catalogue name, and what to call it upstream."""
-    written = named.removeprefix(f"{provider}/")
-    bare = _bare(written)
-    model, upstream = alias(config, bare)
-    return model, written.replace(bare, upstream) if upstream != bare else written
-
-
-def _bare(model: str) -> str:
-    """The catalogue's name in Google's resource names: `models/<id>`, `projects/…/models/<id>`."""
-    found = _MODEL_PATH.fullmatch(model)
-    return found[1] if found else model
-
-
-def _clean(session: Session, response: http.Response) -> http.Response:
-    """What a refusal upstream reads like here. 429 keeps its meaning and its Retry-After; anything else is a 502."""
-    status = response.status_code
-    if status == 429:
-        wait = response.headers.get("retry-after", "")
-        headers = {"retry-after": wait} if re.fullmatch(r"[\w :,+-]{1,40}", wait) else None
-        return refusal(429, f"provider {session.provider} limits the rate", code="upstream_rate_limit", headers=headers)
-    return refusal(502, f"provider {session.provider} refused the session with status {status}", code="upstream_refused")
-
-
-def _body_for_log(response: http.Response) -> str:
-    """The start of an error body for the operator, on one line, without anything that looks like a credential."""
-    text = (response.raw_content or b"")[:_LOGGED_BODY].decode(errors="replace")
-    return json.dumps(_SECRET.sub("[redacted]", text), ensure_ascii=False)
-
-
-_SECRET: Final = re.compile(r"(?i)(bearer\s+\S+|\b(?:sk|ek|vt|xai|pk|key)[-_][\w-]{6,}|AIza[\w-]{10,}|[\w+/=-]{24,})")

@@ -23,6 +23,13 @@ def generation(number: int, rules: Rules) -> Generation:
     return Generation(number, rules, PriceBook(rules.prices, now=utc_now))
 
 
+def unsupported(rules: Rules) -> str | None:
+    """What valid rules ask for and this version does not have."""
+    if rules.log.store != "tinydb":
+        return "log.store: only tinydb is supported by this version; PostgreSQL is not"
+    return None
+
+
 class RulesWatch:
     """Looks at the file every second; live sessions keep the route they started with, limits and keys apply at once."""
 
@@ -53,6 +60,9 @@ class RulesWatch:
         loaded = load_file(path, self.tap.environment, stored_keys=stored)
         if loaded.rules is None:
             logger.error("rules generation %d stays active:\n%s", self.tap.generation.number, loaded.render())
+            return
+        if (lacking := unsupported(loaded.rules)) is not None:
+            logger.error("rules generation %d stays active: %s", self.tap.generation.number, lacking)
             return
         self.tap.generation = generation(self.tap.generation.number + 1, loaded.rules)
         logger.info("rules generation %d active", self.tap.generation.number)
