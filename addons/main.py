@@ -12,7 +12,6 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from mitmproxy import options
@@ -29,6 +28,7 @@ from addons.doors import modes
 from addons.seam import UnsupportedMitmproxy
 from addons.tap import Settings
 from addons.tap import Tap
+from store.files import private_folder
 
 __all__ = ["Ready", "Settings", "StartError", "serve"]
 
@@ -110,13 +110,6 @@ async def _until_ready(chain: pipeline.Pipeline, servers: proxyserver.Proxyserve
         raise StartError(f"cannot listen for the control port: {error.strerror}; change listen.control in rules.yaml") from None
     addresses = {instance.mode.type_name: _shown(instance.listen_addrs[0]) for instance in servers.servers}
     return Ready(addresses["reverse"], addresses.get("regular"), control, chain.control.token)
-
-
-def private_folder(path: Path) -> Path:
-    """`path` as a folder that only its owner can enter."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.chmod(0o700)
-    return path
 
 
 def _on_signals(stop: Callable[[], None]) -> None:

@@ -27,6 +27,7 @@ from addons.tap import Tap
 from addons.tap import utc_now
 from rules.load import load_file
 from store.errors import StoreError
+from store.files import private_folder
 from store.log import Log
 
 
@@ -40,8 +41,10 @@ class NotReady(RuntimeError):
 
 def prepare(settings: Settings, environment: Mapping[str, str] = os.environ) -> Tap:
     """Read the rules and open the log. Raises NotReady with everything that is wrong."""
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    keyring = Keyring(settings.data)
+    try:
+        keyring = Keyring(private_folder(settings.data))
+    except (StoreError, OSError) as error:
+        raise NotReady(f"the data folder {settings.data} cannot be used: {error}") from None
     loaded = load_file(settings.rules, environment, stored_keys=keyring.usable())
     if loaded.rules is None:
         raise NotReady(f"{settings.rules} is not valid:\n{loaded.render()}", exit_code=2)

@@ -88,9 +88,6 @@ class Routing:
                 caller: Caller = flow.metadata[CALLER]
                 await self._open(flow, caller.endpoint, caller.presented, caller.key)
             elif (endpoint := self._intercepted(flow)) is not None:
-                flow.response = no_room(self.tap, LOCAL)
-                if flow.response is not None:
-                    return
                 presented = credentials_of(flow.request.headers.items(multi=True), tuple(flow.request.query.items(multi=True)))
                 await self._open(flow, endpoint, presented, None)
         except Exception:
@@ -129,6 +126,9 @@ class Routing:
         return KINDS[self.tap.rules.providers[target.provider].kind].endpoint(path, query)
 
     async def _open(self, flow: http.HTTPFlow, endpoint: Endpoint, presented: Presented, key: Key | None) -> None:
+        flow.response = no_room(self.tap, key.id if key else None)
+        if flow.response is not None:
+            return
         ask, target = self._target(flow, endpoint, presented, key)
         if isinstance(target, Refusal):
             flow.response = refusal(target.status, target.message, code=target.code)

@@ -37,6 +37,9 @@ TESTED: Final = ((12, 2, 3), (12, 3))
 ON_FAILURE: Final = "voicetap.on_failure"
 """Key of `flow.metadata`: makes the response of a flow whose upstream failed before it answered."""
 
+ANSWERED: Final = "voicetap.answered"
+"""Key of `flow.metadata`: set once such a response was made."""
+
 BODY_LIMIT: Final = "voicetap.body_limit"
 """Key of `flow.metadata`: the most bytes a request body may have."""
 
@@ -104,6 +107,7 @@ def _handle_protocol_error(
         yield from _original_handle_protocol_error(stream, event)
         return
     flow.error = mitm_flow.Error(event.message)
+    flow.metadata[ANSWERED] = True
     yield HttpErrorHook(flow)
     flow.response = make(event.message)
     yield from stream.send_response()

@@ -11,8 +11,6 @@ import logging
 import time
 from collections.abc import Callable
 from collections.abc import Sequence
-from functools import partial
-from typing import Any
 from typing import Final
 from typing import Protocol
 
@@ -21,6 +19,7 @@ from mitmproxy import http
 from mitmproxy.addons.proxyserver import Proxyserver
 
 from addons import takeover
+from addons.record import write
 from addons.relay import LINE
 from addons.relay import Line
 from addons.relay import Wake
@@ -35,11 +34,14 @@ from realtime.tunnel import Inspect
 from realtime.tunnel import Tunnel
 from realtime.tunnel import Verdict
 from rules.keys import state
-from store.errors import LogUnavailable
 
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS: Final = 0.5
+SHUTTING_DOWN: Final = "the proxy is shutting down"
+
+JOURNAL_SECONDS: Final = 15.0
+"""How often the usage of a session with traffic is written while it runs: the most that a crash can lose of it."""
 
 CODES: Final = {
     1001: ("server_error", "going_away"),
@@ -63,6 +65,8 @@ class Sessions:
         self.hooks = [hook.frame for hook in hooks]
         self._task: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
+        self._journaled: dict[str, tuple[float, int]] = {}
+        """When the progress of each live session was last written, and how many frames had crossed by then."""
 
     def running(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._watch(), name="session watch")
@@ -109,25 +113,27 @@ class Sessions:
         self.tap.draining = True
         self._idle.clear()
         for _, line in list(self.tap.live.values()):
-            line.close(Close(1001, "the proxy is shutting down"))
+            line.close(Close(1001, SHUTTING_DOWN))
         if self.tap.live:
             await self._idle.wait()
 
     def _opened(self, session: Session, line: Line) -> None:
         self.tap.opening.pop(session.id, None)
         self.tap.live[session.id] = session, line
-        self._write(partial(self.tap.log.session_opened, session.opening_record()))
+        self._journaled[session.id] = session.opened, 0
+        write(self.tap.log.session_opened, session.opening_record())
 
     def _ended(self, session: Session) -> None:
         found = self.tap.live.pop(session.id, None)
         if found is None:
             return
+        del self._journaled[session.id]
         if not self.tap.live:
             self._idle.set()
         now = time.monotonic()
         session.end(found[1].tunnel.ending, now, found[1].delay)
         self._write_turns(session, now)
-        self._write(partial(self.tap.log.session_closed, session.id, session.closing_record()))
+        write(self.tap.log.session_closed, session.id, session.closing_record())
         logger.info("%s: %s", session.id, session.summary())
 
     def _inspect(self, session: Session) -> Inspect:
@@ -172,11 +178,15 @@ class Sessions:
         if reason is not None:
             line.tunnel.close(reason, now)
         line.pump_if_due()
-        self._write_turns(session, now)
+        if session.id in self.tap.live:
+            self._write_turns(session, now)
+            self._journal(session, now)
 
     def _must_end(self, session: Session, line: Line, now: float) -> Close | None:
         """The first reason for which a session may not go on."""
         limits = self.tap.rules.limits
+        if self.tap.draining:
+            return Close(1001, SHUTTING_DOWN)
         if now - session.opened >= limits.session:
             return Close(1001, f"session limit of {limits.session:g} s reached")
         if now - line.tunnel.last_message >= limits.idle:
@@ -200,16 +210,23 @@ class Sessions:
         turns = session.turns_to_write()
         content = self.tap.rules.log.content in ("redacted", "full")
         for turn in turns:
-            self._write(partial(self.tap.log.turn_written, turn.record(content=content)))
+            write(self.tap.log.turn_written, turn.record(content=content))
         if turns and session.id in self.tap.live:
-            self._write(partial(self.tap.log.session_changed, session.id, session.progress_record(now)))
+            self._write_progress(session, now)
 
-    def _write(self, write: Callable[[], Any]) -> None:
-        """Write to the log. What cannot be written now is kept by the log; `on_error` decides whether sessions go on."""
-        try:
-            write()
-        except LogUnavailable as error:
-            logger.error("the log cannot be written: %s", error)
+    def _journal(self, session: Session, now: float) -> None:
+        """Write what a session without finished turns has used so far: seconds of audio and of the clock."""
+        written, frames = self._journaled[session.id]
+        if now - written >= JOURNAL_SECONDS and _frames(session) != frames:
+            self._write_progress(session, now)
+
+    def _write_progress(self, session: Session, now: float) -> None:
+        self._journaled[session.id] = now, _frames(session)
+        write(self.tap.log.session_changed, session.id, session.progress_record(now))
+
+
+def _frames(session: Session) -> int:
+    return session.up.frames + session.down.frames
 
 
 def _wake(servers: Proxyserver, flow: http.HTTPFlow) -> None:

@@ -1,0 +1,78 @@
+"""The handshake on the wire: the request as the provider gets it, and what a failed one reads like to the client."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+from typing import Literal
+
+from mitmproxy import http
+
+from addons.answers import refusal
+from providers import KINDS
+from providers.base import Account
+from providers.base import Ask
+from providers.base import Pairs
+from providers.base import Upstream
+from providers.credentials import Presented
+from providers.credentials import answered
+from providers.headers import passed
+from realtime.session import Session
+from rules.upstream import Provider
+
+_KEPT: Final = ("upgrade", "connection", "sec-websocket-key", "sec-websocket-version")
+_LOGGED_BODY: Final = 300
+_SECRET: Final = re.compile(r"(?i)(bearer\s+\S+|\b(?:sk|ek|vt|xai|pk|key)[-_][\w-]{6,}|AIza[\w-]{10,}|[\w+/=-]{24,})")
+
+
+def own_way(flow: http.HTTPFlow, account: Account, ask: Ask) -> Upstream:
+    """For an intercepted app that keeps its own credential: its own path, on the account's host."""
+    provider = KINDS[account.kind]
+    base = provider.base(account)
+    scheme: Literal["ws", "wss"] = "wss" if base.secure else "ws"
+    return Upstream(scheme, base.host, base.port, flow.request.path, provider.dialect(account, ask), provider.family(account, ask))
+
+
+def point_at(request: http.Request, upstream: Upstream) -> None:
+    """Send the request to another host. Its path and headers stay, but for the name of the host."""
+    request.scheme = "https" if upstream.scheme == "wss" else "http"
+    request.data.host, request.data.port, request.data.authority = upstream.host, upstream.port, b""
+    request.headers["host"] = upstream.authority
+
+
+def rewrite(request: http.Request, presented: Presented, config: Provider, upstream: Upstream) -> None:
+    """Send our own handshake instead: the provider's path, the headers that may pass, and last the provider's credential."""
+    sent = request.headers
+    kept: Pairs = tuple((name, sent[name]) for name in _KEPT if name in sent)
+    more = passed(presented.headers, KINDS[config.kind].passes, config.headers)
+    offered: Pairs = (("sec-websocket-protocol", ", ".join(upstream.subprotocols)),) if upstream.subprotocols else ()
+    fields = (("host", upstream.authority), *kept, *more, *offered, *upstream.headers)
+    point_at(request, upstream)
+    request.path = upstream.path
+    request.headers = http.Headers([(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in fields])
+
+
+def upgraded(response: http.Response, offered: tuple[str, ...]) -> None:
+    """Correct the provider's 101 for the client: a subprotocol that it offered, and no extensions."""
+    chosen = answered(offered, response.headers.get("sec-websocket-protocol"))
+    response.headers.pop("sec-websocket-protocol", None)
+    response.headers.pop("sec-websocket-extensions", None)
+    if chosen is not None:
+        response.headers["sec-websocket-protocol"] = chosen
+
+
+def refused(session: Session, response: http.Response) -> http.Response:
+    """What a refusal upstream reads like here. 429 keeps its meaning and its Retry-After; anything else is a 502."""
+    status = response.status_code
+    if status == 429:
+        wait = response.headers.get("retry-after", "")
+        headers = {"retry-after": wait} if re.fullmatch(r"[\w :,+-]{1,40}", wait) else None
+        return refusal(429, f"provider {session.provider} limits the rate", code="upstream_rate_limit", headers=headers)
+    return refusal(502, f"provider {session.provider} refused the session with status {status}", code="upstream_refused")
+
+
+def body_for_log(response: http.Response) -> str:
+    """The start of an error body for the operator, on one line, without anything that looks like a credential."""
+    text = (response.raw_content or b"")[:_LOGGED_BODY].decode(errors="replace")
+    return json.dumps(_SECRET.sub("[redacted]", text), ensure_ascii=False)

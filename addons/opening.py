@@ -1,0 +1,100 @@
+"""Makes the session of an admitted request: who it is accounted to, which model rules hold for it, how it is read."""
+
+from __future__ import annotations
+
+import re
+import time
+from secrets import token_hex
+from typing import Final
+
+from mitmproxy import http
+
+from addons.tap import Tap
+from addons.tap import door_of
+from providers.base import Upstream
+from providers.credentials import Presented
+from providers.headers import grouping
+from realtime.dialects import make
+from realtime.pin import ModelPin
+from realtime.session import Client
+from realtime.session import Secrets
+from realtime.session import Session
+from rules.access import LOCAL
+from rules.access import Key
+from rules.keys import allows
+from rules.resolve import Target
+from rules.resolve import alias
+from rules.upstream import Provider
+
+_MODEL_PATH: Final = re.compile(r"(?:.*/)?models/([^/]+)")
+_SHOWN: Final = 200
+
+
+def session_for(
+    tap: Tap, flow: http.HTTPFlow, presented: Presented, key: Key | None, target: Target, upstream: Upstream, credential: str
+) -> Session:
+    """A new session; `key` is None for the caller of the intercept door. The request must still be the client's own."""
+    now = time.monotonic()
+    config = tap.rules.providers[target.provider]
+    headers = flow.request.headers
+    return Session(
+        id=f"ses_{int(time.time() * 1000):011x}{token_hex(5)}",
+        door=door_of(flow),
+        principal=key.id if key else LOCAL,
+        route=target.route,
+        provider=target.provider,
+        kind=config.kind,
+        model=target.model,
+        upstream_model=target.upstream_model,
+        upstream_host=upstream.authority,
+        family=upstream.family,
+        dialect=make(upstream.dialect),
+        pin=_pin(tap, key, target, config, upstream, now),
+        opened=now,
+        offset=time.time() - now,
+        text_limit=tap.rules.log.text_limit,
+        prices=tap.generation.prices,
+        aliases=config.models,
+        grouping=grouping(headers.get("baggage", "")),
+        client=Client(
+            address=flow.client_conn.peername[0] if flow.client_conn.peername else "",
+            agent=headers.get("user-agent", "")[:_SHOWN],
+            origin=headers.get("origin", "")[:_SHOWN] or None,
+            path=flow.request.path.partition("?")[0][:_SHOWN],
+        ),
+        secrets=Secrets(credential.encode(), (presented.value or "").encode() if key is not None else b""),
+    )
+
+
+def _pin(tap: Tap, key: Key | None, target: Target, config: Provider, upstream: Upstream, now: float) -> ModelPin:
+    def allowed(model: str) -> bool:
+        return key is None or allows(_current(tap, key), model, target.provider)
+
+    return ModelPin(
+        dialect=upstream.dialect,
+        allowed=allowed,
+        resolve=lambda named: _named(target.provider, config, named),
+        restricted=key is not None and key.models is not None,
+        asr=upstream.family == "transcription",
+        model=target.model,
+        opened=now,
+    )
+
+
+def _current(tap: Tap, key: Key) -> Key:
+    """The key as the active rules have it: a changed allow-list applies at once."""
+    return next((known for known in tap.keys if known.id == key.id), key)
+
+
+def _named(provider: str, config: Provider, named: str) -> tuple[str, str]:
+    """What a client calls a model in a message: its catalogue name, and what to call it upstream."""
+    written = named.removeprefix(f"{provider}/")
+    bare = _bare(written)
+    model, upstream = alias(config, bare)
+    return model, written.replace(bare, upstream) if upstream != bare else written
+
+
+def _bare(model: str) -> str:
+    """The catalogue's name in Google's resource names: `models/<id>`, `projects/…/models/<id>`."""
+    found = _MODEL_PATH.fullmatch(model)
+    return found[1] if found else model
