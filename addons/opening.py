@@ -49,6 +49,7 @@ def session_for(
         upstream_host=upstream.authority,
         family=upstream.family,
         dialect=make(upstream.dialect),
+        undecided=config.kind == "compatible" and config.dialect is None,
         pin=_pin(tap, key, target, config, upstream, now),
         opened=now,
         offset=time.time() - now,

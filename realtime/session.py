@@ -17,6 +17,8 @@ from typing import Literal
 from realtime.cost import Seconds
 from realtime.delay import Delay
 from realtime.dialects import Dialect
+from realtime.dialects import detect
+from realtime.dialects import make
 from realtime.errors import TurnError
 from realtime.errors import turn_error
 from realtime.errors import unrecoverable_quota
@@ -108,6 +110,8 @@ class Session:
     provider_model: str | None = None
     quota: str | None = None
     """Why the provider will answer nothing more on this account, once it said so."""
+    undecided: bool = False
+    """True until the first frame of a server whose dialect its path does not tell."""
     dirty: bool = False
     """True when something but audio came since the turns were last looked at."""
     hook_failures: int = 0
@@ -128,10 +132,20 @@ class Session:
         traffic = self.up if frame.from_client else self.down
         traffic.frames += 1
         traffic.bytes += len(frame.payload)
+        if self.undecided and not frame.from_client:
+            self._decide(frame)
         for signal in self.dialect.signals(frame):
             self._apply(signal, frame)
         if frame.flaw is not None:
             self._note_flaw(frame)
+
+    def _decide(self, frame: Frame) -> None:
+        """A server of unknown make gives its dialect away with its first frame."""
+        self.undecided = False
+        name = detect(frame)
+        if name is not None and name != self.dialect.name:
+            self.dialect = make(name)
+            self.audio = AudioMeter(self.dialect.formats)
 
     def _apply(self, signal: Signal, frame: Frame) -> None:
         self.tracker.apply(signal, from_client=frame.from_client, at=frame.at)
