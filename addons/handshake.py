@@ -17,6 +17,7 @@ from providers.base import Pairs
 from providers.base import Upstream
 from providers.credentials import Presented
 from providers.credentials import answered
+from providers.credentials import credentials_of
 from providers.headers import passed
 from realtime.session import Session
 from rules.upstream import Provider
@@ -72,7 +73,16 @@ def refused(session: Session, response: http.Response) -> http.Response:
     return refusal(502, f"provider {session.provider} refused the session with status {status}", code="upstream_refused")
 
 
-def body_for_log(response: http.Response) -> str:
-    """The start of an error body for the operator, on one line, without anything that looks like a credential."""
-    text = (response.raw_content or b"")[:_LOGGED_BODY].decode(errors="replace")
-    return json.dumps(_SECRET.sub("[redacted]", text), ensure_ascii=False)
+def own_secrets(request: http.Request) -> tuple[bytes, ...]:
+    """The credential that a request carries upstream."""
+    value = credentials_of(request.headers.items(multi=True), tuple(request.query.items(multi=True))).value
+    return (value.encode("utf-8", "surrogateescape"),) if value else ()
+
+
+def body_for_log(response: http.Response, secrets: tuple[bytes, ...]) -> str:
+    """The start of an error body for the operator, in one line of ASCII, without these secrets and all that looks like one."""
+    body = response.raw_content or b""
+    for secret in filter(None, secrets):
+        body = body.replace(secret, b"[redacted]")
+    text = _SECRET.sub("[redacted]", body[: 2 * _LOGGED_BODY].decode(errors="replace"))
+    return json.dumps(text[:_LOGGED_BODY])

@@ -18,12 +18,14 @@ from addons.access import no_room
 from addons.access import refuse_credential
 from addons.answers import refusal
 from addons.handshake import body_for_log
+from addons.handshake import own_secrets
 from addons.handshake import own_way
 from addons.handshake import point_at
 from addons.handshake import refused
 from addons.handshake import rewrite
 from addons.handshake import upgraded
 from addons.opening import session_for
+from addons.record import write
 from addons.seam import ANSWERED
 from addons.seam import ON_FAILURE
 from addons.seam import abandon_upstream
@@ -54,7 +56,6 @@ from rules.resolve import Refusal
 from rules.resolve import Target
 from rules.resolve import resolve
 from rules.upstream import Provider
-from store.errors import LogUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -231,16 +232,14 @@ class Routing:
         response = flow.response
         ours = response is None or ANSWERED in flow.metadata
         if response is not None and not ours:
-            logger.warning("%s: %s refused the handshake: %s %s", session.id, session.upstream_host, status, body_for_log(response))
+            shown = (session.secrets.upstream, *own_secrets(flow.request))
+            logger.warning("%s: %s refused the handshake: %s %s", session.id, session.upstream_host, status, body_for_log(response, shown))
             if session.door == "gateway":
                 flow.response = refused(session, response)
         answered_with = flow.response.status_code if flow.response else status
         session.fail(answered_with, status if not ours else None, time.monotonic())
-        try:
-            self.tap.log.session_opened(session.opening_record())
-            self.tap.log.session_closed(session.id, session.closing_record())
-        except LogUnavailable as error:
-            logger.error("the log cannot be written: %s", error)
+        write(self.tap.log.session_opened, session.opening_record())
+        write(self.tap.log.session_closed, session.id, session.closing_record())
 
 
 def _prefixed(prefix: str | None, model: str | None) -> str | None:
