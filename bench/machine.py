@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version
 from pathlib import Path
@@ -19,11 +20,15 @@ import psutil
 _PACKAGES = ("mitmproxy", "wsproto", "websockets", "msgspec", "tinydb")
 
 
+@cache
 def cores() -> tuple[set[int], set[int]] | None:
-    """The core of the proxy and that of the load, or None where they cannot be kept apart (one core, or not Linux)."""
+    """The core of the proxy and that of the load, or None where they cannot be kept apart (one core, or not Linux).
+
+    Settled at the first call, before anything is pinned.
+    """
     if not hasattr(os, "sched_getaffinity"):
         return None
-    available = sorted(os.sched_getaffinity(0) | set(range(os.cpu_count() or 1)))
+    available = sorted(os.sched_getaffinity(0))
     return ({available[0]}, {available[1]}) if len(available) > 1 else None
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -24,12 +25,16 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final
 
+from websockets.asyncio.client import connect
+
+from bench.events import session_update
 from bench.process import START
 from bench.process import Meter
 from bench.process import free_port
 from bench.process import listening
 from bench.process import running
 from bench.process import tail
+from bench.settings import FORBIDDEN
 from bench.settings import KEY
 from bench.settings import LITELLM_MODEL
 from bench.settings import litellm_config
@@ -101,9 +106,19 @@ async def voicetap(upstream: int, home: Path) -> AsyncIterator[Target]:
 
 @asynccontextmanager
 async def voicetap_parsed(upstream: int, home: Path) -> AsyncIterator[Target]:
-    """Twenty policies that look at every frame: nothing is spliced."""
+    """Twenty policies that look at every frame: nothing is spliced. Raises Absent where they do not act on what they name."""
     async with voicetap_under(upstream, home, parsed=True) as target:
+        await _blocks(target)
         yield target
+
+
+async def _blocks(target: Target) -> None:
+    url = f"ws://{target.host}:{target.port}{target.path}"
+    async with connect(url, additional_headers=target.headers, compression=None) as socket:
+        await socket.recv()
+        await socket.send(session_update(FORBIDDEN).decode())
+        if json.loads(await socket.recv())["type"] != "error":
+            raise Absent("its policies do not act")
 
 
 @asynccontextmanager

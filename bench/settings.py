@@ -9,11 +9,14 @@ from typing import Any
 from typing import Final
 
 KEY: Final = "vt_bench_0123456789abcdef0123456789abcdef"
+FORBIDDEN: Final = "never-said-1-0000"
+"""What one of the twenty policies blocks, from the client."""
+
 LITELLM_MODEL: Final = "bench"
 
 
 def _policies() -> list[dict[str, Any]]:
-    """Twenty policies of which none ever matches, but each has to look at every frame."""
+    """Twenty policies of which none matches in the load, but each has to look at every frame."""
     return [
         {
             "id": f"look-{number}",
