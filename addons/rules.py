@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from addons.tap import Generation
@@ -30,6 +31,29 @@ def unsupported(rules: Rules) -> str | None:
     return None
 
 
+def keeps_texts(rules: Rules) -> bool:
+    """Whether what was said is stored. Where texts may only be kept redacted, none are until redaction is enforced."""
+    return rules.log.content == "full" or (rules.log.content == "redacted" and not _redacts(rules))
+
+
+def _redacts(rules: Rules) -> bool:
+    return any(policy.action == "redact" for policy in rules.policies)
+
+
+_NOT_YET: Final[tuple[tuple[str, Callable[[Rules], bool]], ...]] = (
+    ("policies are checked, but not enforced", lambda rules: any(policy.mode == "enforce" for policy in rules.policies)),
+    ("log.frames is not recorded", lambda rules: rules.log.frames != "off"),
+    ("log.audio is not recorded", lambda rules: rules.log.audio != "off"),
+    ("log.content redacted keeps no texts while a policy redacts", lambda rules: rules.log.content == "redacted" and _redacts(rules)),
+    ("budget and rate of keys are not enforced", lambda rules: any(key.budget or key.rate for key in rules.keys)),
+)
+
+
+def not_yet(rules: Rules) -> list[str]:
+    """What valid rules ask for and this version only reads; said at every load, so that nobody relies on it."""
+    return [text for text, asked in _NOT_YET if asked(rules)]
+
+
 class RulesWatch:
     """Looks at the file every second; live sessions keep the route they started with, limits and keys apply at once."""
 
@@ -39,6 +63,7 @@ class RulesWatch:
         self._task: asyncio.Task[None] | None = None
 
     def running(self) -> None:
+        self._announce()
         self._task = asyncio.get_running_loop().create_task(self._watch(), name="rules watch")
 
     def done(self) -> None:
@@ -65,7 +90,12 @@ class RulesWatch:
             logger.error("rules generation %d stays active: %s", self.tap.generation.number, lacking)
             return
         self.tap.generation = generation(self.tap.generation.number + 1, loaded.rules)
+        self._announce()
+
+    def _announce(self) -> None:
         logger.info("rules generation %d active", self.tap.generation.number)
+        for text in not_yet(self.tap.rules):
+            logger.warning("this version: %s", text)
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:

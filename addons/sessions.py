@@ -23,6 +23,7 @@ from addons.record import write
 from addons.relay import LINE
 from addons.relay import Line
 from addons.relay import Wake
+from addons.rules import keeps_texts
 from addons.tap import Tap
 from addons.tap import session_of
 from addons.tap import utc_now
@@ -208,7 +209,7 @@ class Sessions:
 
     def _write_turns(self, session: Session, now: float) -> None:
         turns = session.turns_to_write()
-        content = self.tap.rules.log.content in ("redacted", "full")
+        content = keeps_texts(self.tap.rules)
         for turn in turns:
             write(self.tap.log.turn_written, turn.record(content=content))
         if turns and session.id in self.tap.live:

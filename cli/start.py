@@ -52,6 +52,8 @@ def start(
 
     first_key = None if known.keys or stored_keys(data) or quiet else make_first_key(data)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    if not quiet:
+        logging.getLogger("addons").setLevel(logging.INFO)
 
     def on_ready(ready: Ready) -> None:
         write_running(data, Running(os.getpid(), ready.gateway, ready.intercept, ready.control))
