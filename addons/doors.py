@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from typing import Any
 from typing import Final
-from urllib.parse import urlsplit
 
 from mitmproxy import connection
 from mitmproxy import ctx
@@ -90,13 +90,21 @@ class Doors:
         if isinstance(flow.client_conn.proxy_mode, ReverseMode) and session_of(flow) is not None and flow.response is None:
             self.allowed[flow.client_conn.id] = (flow.request.host, flow.request.port)
 
-    def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
+    async def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         address = data.server.address
         if isinstance(data.client.proxy_mode, ReverseMode):
             if address is None or self.allowed.get(data.client.id) != (address[0], address[1]):
                 data.server.error = "no route allows this upstream"
-        elif address is not None and _is_own(address, self.own | _listening()):
-            data.server.error = "the proxy's own listeners are not reachable through it"
+        elif address is not None and address[1] in self.own | _listening():
+            await self._keep_off_ourselves(data.server, address)
+
+    async def _keep_off_ourselves(self, server: connection.Server, address: connection.Address) -> None:
+        """Look at what the name stands for, in every spelling of it, and dial no other address than the one looked at."""
+        found = await asyncio.get_running_loop().run_in_executor(None, _resolved, address)
+        if not found or any(_is_this_machine(host) for host in found):
+            server.error = "the proxy's own listeners are not reachable through it"
+        else:
+            server.address = (found[0], address[1])
 
     def client_disconnected(self, client: connection.Client) -> None:
         self.allowed.pop(client.id, None)
@@ -106,6 +114,18 @@ def _listening() -> set[int]:
     return {address[1] for address in ctx.master.addons.get("proxyserver").listen_addrs()}
 
 
-def _is_own(address: connection.Address, ports: set[int]) -> bool:
-    host = urlsplit(f"//[{address[0]}]" if ":" in address[0] else f"//{address[0]}").hostname or ""
-    return address[1] in ports and (host in ("localhost", "::1", "0.0.0.0", "::") or host.startswith("127."))
+def _resolved(address: connection.Address) -> list[str]:
+    try:
+        return [str(found[4][0]) for found in socket.getaddrinfo(address[0], address[1], type=socket.SOCK_STREAM)]
+    except (OSError, UnicodeError):
+        return []
+
+
+def _is_this_machine(host: str) -> bool:
+    """Whether an address is one of this machine's own: only those can be bound."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.bind((host, 0))
+    except OSError:
+        return False
+    return True

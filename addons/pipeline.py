@@ -9,6 +9,7 @@ from typing import Any
 
 from addons.access import Access
 from addons.control import Control
+from addons.deadlines import Deadlines
 from addons.doors import Doors
 from addons.frames import Pin
 from addons.frames import Secrecy
@@ -71,6 +72,7 @@ class Pipeline:
         self.is_running = False
         self.addons: list[Any] = [
             RulesWatch(tap),
+            Deadlines(tap),
             Access(tap),
             Routing(tap, self.simulator.url),
             self.doors,

@@ -77,6 +77,14 @@ def abandon_upstream(servers: Proxyserver, client: Client) -> None:
             transport.handler.cancel("upstream did not answer in time")
 
 
+def abandon_client(servers: Proxyserver, client: Client) -> None:
+    """Give up a client's connection, as mitmproxy's own watchdog does."""
+    handler = servers.connections.get(client.id)
+    transport = handler.transports.get(client) if handler is not None else None
+    if transport is not None and transport.handler is not None:
+        transport.handler.cancel("no complete request in time")
+
+
 async def _drain_others(handler: server.ConnectionHandler) -> None:
     """Backpressure without a stall: wait for the sides that are written to, not for the one being read.
 

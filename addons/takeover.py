@@ -177,8 +177,14 @@ class Takeover:
         self.upstream.flush()
 
     def stalled_for(self, now: float) -> float:
-        """Seconds for which one side has not taken what was written to it; keeps mitmproxy's own watchdog quiet."""
+        """Seconds for which one side has not taken what was written to it.
+
+        Keeps mitmproxy's own watchdog quiet, and ours: a side that is not read while the other one stalls is not silent.
+        """
         self.handler.timeout_watchdog.register_activity()
+        for side, other in ((self.client, self.upstream), (self.upstream, self.client)):
+            if other.stalled_since is not None:
+                side.leg.heard = now
         return max(now - side.stalled_since if side.stalled_since else 0.0 for side in (self.client, self.upstream))
 
 
