@@ -88,6 +88,8 @@ async def _run(tap: Tap, on_ready: Callable[[Ready], None]) -> int:
         on_ready(await _until_ready(chain, servers, running))
         await asyncio.wait({running, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.wait_for(chain.drain(), SHUTDOWN_SECONDS)
+    except TimeoutError:
+        logger.warning("what was not closed within %g s is cut", SHUTDOWN_SECONDS)
     finally:
         master.shutdown()
         await running
