@@ -16,6 +16,7 @@ from typing import Final
 from mitmproxy import http
 from mitmproxy import websocket
 from mitmproxy.connection import Connection
+from mitmproxy.flow import Error
 from mitmproxy.proxy import commands
 from mitmproxy.proxy import events
 from mitmproxy.proxy import layers
@@ -45,7 +46,7 @@ REFUSED: Final = "voicetap.refused"
 """Key of `flow.metadata`: (error event, Close) for a socket that was upgraded only to be refused on it."""
 
 Commands = Generator[commands.Command, Any, None]
-HELD: Final = Verdict("hold")
+KILLED: Final = Close(1008, "killed by a script")
 
 
 class Wake(events.MessageInjected[None]):
@@ -69,6 +70,11 @@ class Line:
         """Seconds for which one side has not taken what was written to it."""
         self.opened: Callable[[RelayLayer], None] = lambda layer: None
         """Called once the layer relays; the place to take the transports over."""
+
+    @property
+    def killed(self) -> bool:
+        """True when a script or an interface called `flow.kill()`, which mitmproxy itself cannot do to a live socket."""
+        return self.flow.error is not None and self.flow.error.msg == Error.KILLED_MESSAGE
 
     def close(self, close: Close) -> None:
         """End the session with a code of our own on both legs."""
@@ -114,9 +120,12 @@ class RelayLayer(layers.WebsocketLayer):
             tunnel.lost(event.connection is self.context.client, now)
         elif isinstance(event, WebSocketMessageInjected):
             message = event.message
-            tunnel.inject(not message.from_client, message.content, text=message.type == Opcode.TEXT)
+            frame = Frame(message.from_client, message.content, text=message.type == Opcode.TEXT, at=now, injected=True)
+            tunnel.inject(frame, now)
         if self.line.scripted:
             yield from self.ask_scripts(tunnel)
+            tunnel.conclude(tunnel.client, now)
+            tunnel.conclude(tunnel.upstream, now)
         yield from self.flush(tunnel)
 
     def flush(self, tunnel: Tunnel) -> Commands:
@@ -152,19 +161,19 @@ class RelayLayer(layers.WebsocketLayer):
             held.asked = True
             frame = held.frame
             kind = Opcode.TEXT if frame.text else Opcode.BINARY
-            message = websocket.WebSocketMessage(kind, frame.from_client, frame.payload)
+            message = websocket.WebSocketMessage(kind, frame.from_client, frame.payload, injected=frame.injected)
             self.flow.websocket.messages.append(message)
             yield WebsocketMessageHook(self.flow)
             del self.flow.websocket.messages[:-1]
-            tunnel.settle(held, self.settled(frame, message), time.monotonic())
+            if message.content != frame.payload:
+                tunnel.amend(held, message.content)
+            tunnel.settle(held, self.judged(held.frame, message.dropped), time.monotonic())
 
-    def settled(self, frame: Frame, message: websocket.WebSocketMessage) -> Verdict | None:
-        if message.dropped:
-            return Verdict("drop")
-        if message.content == frame.payload:
-            return self.line.inspect(frame)
-        changed = Frame(frame.from_client, message.content, text=frame.text, at=frame.at)
-        return self.line.inspect(changed) or Verdict("replace", payload=message.content)
+    def judged(self, frame: Frame, dropped: bool) -> Verdict | None:
+        """The verdict on a message as the scripts left it; theirs to end the session or drop the message go first."""
+        if self.line.killed:
+            return Verdict("close", close=KILLED)
+        return Verdict("drop") if dropped else self.line.inspect(frame)
 
     def refuse(self, error: bytes, close: Close) -> Commands:
         yield commands.SendData(self.context.client, encode(TEXT, error) + encode(CLOSE, encode_close(close)))

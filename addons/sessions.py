@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Final
 from typing import Protocol
@@ -20,6 +21,7 @@ from mitmproxy.addons.proxyserver import Proxyserver
 
 from addons import takeover
 from addons.record import write
+from addons.relay import KILLED
 from addons.relay import LINE
 from addons.relay import Line
 from addons.relay import Wake
@@ -28,6 +30,7 @@ from addons.tap import Tap
 from addons.tap import session_of
 from addons.tap import utc_now
 from realtime.errors import provider_error_event
+from realtime.frame import AUDIO
 from realtime.frame import Frame
 from realtime.framing import Close
 from realtime.session import Session
@@ -39,6 +42,8 @@ from rules.keys import state
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS: Final = 0.5
+WATCHED_AT_ONCE: Final = 25
+"""Sessions looked at in one go, so that many of them delay no frame."""
 SHUTTING_DOWN: Final = "the proxy is shutting down"
 
 JOURNAL_SECONDS: Final = 15.0
@@ -53,7 +58,9 @@ CODES: Final = {
 
 
 class FrameHook(Protocol):
-    """An addon that looks at frames: synchronous, without I/O."""
+    """An addon that looks at frames: synchronous, without I/O. `audio`: whether it has a say about messages of mere audio."""
+
+    audio: bool
 
     def frame(self, session: Session, frame: Frame) -> Verdict | None: ...
 
@@ -64,6 +71,7 @@ class Sessions:
     def __init__(self, tap: Tap, hooks: Sequence[FrameHook]) -> None:
         self.tap = tap
         self.hooks = [hook.frame for hook in hooks]
+        self.audio_hooks = [hook.frame for hook in hooks if hook.audio]
         self._task: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
         self._journaled: dict[str, tuple[float, int]] = {}
@@ -85,6 +93,7 @@ class Sessions:
                 now=time.monotonic(),
                 message_limit=self.tap.rules.limits.message,
                 error_event=_error_event(session),
+                deferred=scripted,
             ),
             inspect,
             scripted=scripted,
@@ -138,12 +147,12 @@ class Sessions:
         logger.info("%s: %s", session.id, session.summary())
 
     def _inspect(self, session: Session) -> Inspect:
-        hooks = self.hooks
+        hooks, audio_hooks, pin = self.hooks, self.audio_hooks, session.pin
 
         def inspect(frame: Frame) -> Verdict | None:
             verdict = None
             try:
-                for hook in hooks:
+                for hook in audio_hooks if frame.head.type in AUDIO and not pin.waiting else hooks:
                     found = hook(session, frame)
                     if found is None:
                         continue
@@ -166,26 +175,33 @@ class Sessions:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            now = time.monotonic()
-            for session, line in list(self.tap.live.values()):
+            moment = utc_now()
+            keys = {key.id: state(key, moment) for key in reversed(self.tap.keys)}
+            for number, (session, line) in enumerate(list(self.tap.live.values())):
+                if number % WATCHED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
                 try:
-                    self._tick(session, line, now)
+                    self._tick(session, line, keys)
                 except Exception:
                     logger.exception("%s: the session watch failed", session.id)
 
-    def _tick(self, session: Session, line: Line, now: float) -> None:
+    def _tick(self, session: Session, line: Line, keys: Mapping[str, str]) -> None:
+        now = time.monotonic()
         line.tunnel.tick(now)
-        reason = self._must_end(session, line, now)
+        reason = self._must_end(session, line, now) or _key_gone(session, keys)
         if reason is not None:
             line.tunnel.close(reason, now)
         line.pump_if_due()
         if session.id in self.tap.live:
-            self._write_turns(session, now)
+            if session.dirty:
+                self._write_turns(session, now)
             self._journal(session, now)
 
     def _must_end(self, session: Session, line: Line, now: float) -> Close | None:
         """The first reason for which a session may not go on."""
         limits = self.tap.rules.limits
+        if line.killed:
+            return KILLED
         if self.tap.draining:
             return Close(1001, SHUTTING_DOWN)
         if now - session.opened >= limits.session:
@@ -198,14 +214,7 @@ class Sessions:
             return Close(1011, "the log cannot be written")
         if session.quota is not None:
             return Close(1008, session.quota)
-        return session.pin.overdue(now) or self._key_gone(session)
-
-    def _key_gone(self, session: Session) -> Close | None:
-        if session.door == "intercept":
-            return None
-        key = next((key for key in self.tap.keys if key.id == session.principal), None)
-        found = "removed" if key is None else state(key, utc_now())
-        return None if found == "ok" else Close(1008, f"key {found}")
+        return session.pin.overdue(now)
 
     def _write_turns(self, session: Session, now: float) -> None:
         turns = session.turns_to_write()
@@ -224,6 +233,11 @@ class Sessions:
     def _write_progress(self, session: Session, now: float) -> None:
         self._journaled[session.id] = now, _frames(session)
         write(self.tap.log.session_changed, session.id, session.progress_record(now))
+
+
+def _key_gone(session: Session, keys: Mapping[str, str]) -> Close | None:
+    found = "ok" if session.door == "intercept" else keys.get(session.principal, "removed")
+    return None if found == "ok" else Close(1008, f"key {found}")
 
 
 def _frames(session: Session) -> int:

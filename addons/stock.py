@@ -1,13 +1,16 @@
 """The same pipeline inside stock mitmproxy tools, configured by two options of theirs.
 
 Unless the user chose modes or a port, the doors of the rules are opened in the place of mitmproxy's default listener.
+There is no control port: the tool has an interface of its own.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 from typing import Any
+from typing import Final
 
 from mitmproxy import ctx
 from mitmproxy import exceptions
@@ -19,38 +22,68 @@ from addons.pipeline import NotReady
 from addons.pipeline import Pipeline
 from addons.pipeline import prepare
 from addons.tap import Settings
+from store.log import Log
 
 logger = logging.getLogger(__name__)
-_ROOT = Path(__file__).resolve().parents[1]
+
+SHUTDOWN_SECONDS: Final = 10.0
+_ROOT: Final = Path(__file__).resolve().parents[1]
 
 
 class Stock:
-    """One addon that becomes all of ours once the options are known."""
-
-    def __init__(self) -> None:
-        self.addons: list[Any] = []
-        self.pipeline: Pipeline | None = None
+    """The script that mitmproxy loads: takes its options and puts the pipeline at the end of the tool's chain."""
 
     def load(self, loader: Loader) -> None:
         loader.add_option("voicetap_rules", str, str(_ROOT / "rules.yaml"), "The rules file of voicetap.")
         loader.add_option("voicetap_data", str, str(_ROOT / "data"), "The folder for voicetap's log, keys and state.")
 
     def configure(self, updated: set[str]) -> None:
-        if self.pipeline is not None:
+        """Once, before the tool listens. Raises OptionsError when the pipeline cannot be put together."""
+        if ctx.master.addons.get(Loaded.name) is not None:
             return
-        settings = Settings(Path(ctx.options.voicetap_rules), Path(ctx.options.voicetap_data))
+        if ctx.master.addons.get("scriptloader").is_running:
+            raise exceptions.OptionsError("voicetap has to be there when the tool starts: give it with -s")
+        settings = Settings(_path(ctx.options.voicetap_rules), _path(ctx.options.voicetap_data))
         try:
-            self.pipeline = Pipeline(prepare(settings))
+            pipeline = Pipeline(prepare(settings))
         except NotReady as error:
             raise exceptions.OptionsError(str(error)) from None
-        self.addons = [self.pipeline]
+        ctx.master.addons.add(Loaded(pipeline))
+        ctx.options.update(**OPTIONS)
+        logger.info("voicetap is loaded with %s", settings.rules)
 
     def running(self) -> None:
-        assert self.pipeline is not None
-        chosen = ctx.options.has_changed("mode") or ctx.options.has_changed("listen_port")
-        ctx.options.update(**OPTIONS, **({} if chosen else {"mode": modes(self.pipeline.tap)}))
-        logger.info("voicetap is loaded with %s", self.pipeline.tap.settings.rules)
+        """mitmproxy opens its default listener before it loads scripts, so that can only be exchanged now."""
+        if not ctx.options.has_changed("mode") and not ctx.options.has_changed("listen_port"):
+            loaded: Loaded = ctx.master.addons.get(Loaded.name)
+            ctx.options.update(mode=modes(loaded.pipeline.tap))
+
+
+class Loaded:
+    """Stands behind every script in the tool's chain: whatever they change is checked, and where they fail ours still run."""
+
+    name: Final = "voicetap"
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.addons: list[Any] = [pipeline, LogEnd(pipeline.tap.log)]
+
+    async def done(self) -> None:
+        try:
+            await asyncio.wait_for(self.pipeline.drain(), SHUTDOWN_SECONDS)
+        except TimeoutError:
+            logger.warning("sessions that did not close within %g s are cut", SHUTDOWN_SECONDS)
+
+
+class LogEnd:
+    """The last one to stop."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
 
     def done(self) -> None:
-        if self.pipeline is not None:
-            self.pipeline.tap.log.close()
+        self.log.close()
+
+
+def _path(option: str) -> Path:
+    return Path(option).expanduser().resolve()

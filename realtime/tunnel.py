@@ -133,6 +133,7 @@ class Tunnel:
         message_limit: int = 16 << 20,
         held_limit: int = 16 << 20,
         error_event: Callable[[Close], bytes | None] = lambda close: None,
+        deferred: bool = False,
     ) -> None:
         self.client = Leg("client", message_limit, now)
         self.upstream = Leg("upstream", message_limit, now)
@@ -141,6 +142,8 @@ class Tunnel:
         self._inspect = inspect
         self._held_limit = held_limit
         self._error_event = error_event
+        self._deferred = deferred
+        """Held messages are settled from outside after each `receive`, which then calls `conclude`."""
 
     @property
     def done(self) -> bool:
@@ -153,11 +156,11 @@ class Tunnel:
         reader = source.reader
         start = end = -1
         for message in reader.feed(data):
+            if source.closed is not None:
+                break
             opcode = message.opcode
             if opcode > BINARY:
-                self._control(source, target, message, now)
-                continue
-            if source.closed is not None:
+                self._control(source, message)
                 continue
             self.last_message = now
             frame = Frame(from_client, message.payload, text=opcode == TEXT, at=now)
@@ -176,8 +179,16 @@ class Tunnel:
             self._judge(source, target, frame, _wire_of(reader, message), verdict, now)
         if start >= 0 and target.closing is None:
             target.out.append(reader.chunk if end - start == len(reader.chunk) else reader.chunk[start:end])
-        if reader.fault is not None and self.ending is None:
-            self._refuse(source, reader.fault, now)
+        if (source.closed is not None or reader.fault is not None) and not self._deferred:
+            self.conclude(source, now)
+
+    def conclude(self, source: Leg, now: float) -> None:
+        """What a side's Close or violation means for the other one, after all that it sent before; repeating it is harmless."""
+        if source.closed is not None:
+            self._flush_held(source, self.upstream if source is self.client else self.client, all_of_it=True)
+            self._follow(source, now)
+        elif source.reader.fault is not None and self.ending is None:
+            self._refuse(source, source.reader.fault, now)
 
     def settle(self, held: Held, verdict: Verdict | None, now: float) -> None:
         """Decide a held message; what waited behind it goes as far as it is settled. A further `hold` leaves it waiting."""
@@ -188,12 +199,21 @@ class Tunnel:
         if verdict is not None:
             if verdict.release:
                 self._release(source, held)
-            held.wire = self._outcome(source, target, held.frame, held.wire, verdict, now)
+            self._rewire(source, held, self._outcome(source, target, held.frame, held.wire, verdict, now))
         self._flush_held(source, target)
 
-    def inject(self, to_client: bool, payload: bytes, *, text: bool = True) -> None:
-        """Send a message of our own, in its place behind what is already queued."""
-        (self.client if to_client else self.upstream).send(TEXT if text else BINARY, payload)
+    def amend(self, held: Held, payload: bytes) -> None:
+        """Put another payload in the place of a message that waits."""
+        source, target = (self.client, self.upstream) if held.frame.from_client else (self.upstream, self.client)
+        was = held.frame
+        held.frame = Frame(was.from_client, payload, text=was.text, at=was.at, injected=was.injected)
+        self._rewire(source, held, _encoded(held.frame, target))
+
+    def inject(self, frame: Frame, now: float) -> None:
+        """Relay a message as if its side had sent it: inspected like any other, in its place behind what waits."""
+        source, target = (self.client, self.upstream) if frame.from_client else (self.upstream, self.client)
+        if self.ending is None:
+            self._judge(source, target, frame, _encoded(frame, target), self._inspect(frame), now)
 
     def close(self, close: Close, now: float) -> None:
         """End the session for a reason of our own: the error event that says why, then the code, on both legs."""
@@ -226,15 +246,13 @@ class Tunnel:
                 leg.pinged = now
                 leg.send(PING, b"voicetap")
 
-    def _control(self, source: Leg, target: Leg, message: Message, now: float) -> None:
+    def _control(self, source: Leg, message: Message) -> None:
         if message.opcode == PING:
             source.send(PONG, message.payload)
-        elif message.opcode == CLOSE and source.closed is None:
+        elif message.opcode == CLOSE:
             source.closed = close = decode_close(message.payload)
             if self.ending is None:
                 self.ending = Ending(close.code, close.reason, source.name)
-            self._flush_held(source, target, all_of_it=True)
-            self._follow(source, now)
 
     def _follow(self, leg: Leg, now: float) -> None:
         """A leg closed or is gone: the other one gets the same code, and the first one its answer when the other is done."""
@@ -279,8 +297,7 @@ class Tunnel:
             source.send(TEXT, event)
         match verdict.action:
             case "replace":
-                mask = os.urandom(4) if target.name == "upstream" else b""
-                return encode(TEXT if frame.text else BINARY, verdict.payload, mask)
+                return _encoded(frame, target, verdict.payload)
             case "close":
                 self.close(verdict.close, now)
                 return b""
@@ -288,6 +305,10 @@ class Tunnel:
                 return b""
             case _:
                 return wire
+
+    def _rewire(self, source: Leg, held: Held, wire: bytes) -> None:
+        source.held_bytes += len(wire) - len(held.wire)
+        held.wire = wire
 
     def _release(self, source: Leg, before: Held | None = None) -> None:
         for entry in source.held:
@@ -305,3 +326,8 @@ class Tunnel:
 
 def _wire_of(reader: FrameReader, message: Message) -> bytes:
     return message.wire if message.wire is not None else reader.chunk[message.start : message.end]
+
+
+def _encoded(frame: Frame, target: Leg, payload: bytes | None = None) -> bytes:
+    mask = os.urandom(4) if target.name == "upstream" else b""
+    return encode(TEXT if frame.text else BINARY, frame.payload if payload is None else payload, mask)

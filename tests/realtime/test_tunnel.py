@@ -260,11 +260,71 @@ def test_held_messages_do_not_slip_out_at_a_close() -> None:
 def test_injected_messages_take_their_place() -> None:
     call = Call()
     call.client >> "a"
-    call.tunnel.inject(False, b"ours")
+    call.tunnel.inject(Frame(True, b"ours"), call.now)
     call.client >> "b"
-    call.tunnel.inject(True, b"\x01", text=False)
+    call.tunnel.inject(Frame(False, b"\x01", text=False), call.now)
     assert call.upstream.got() == ["a", "ours", "b"]
     assert call.client.got() == [b"\x01"]
+    assert len(call.seen) == 4
+
+
+def test_what_came_with_the_close_goes_before_it() -> None:
+    call = Call()
+    call.upstream.raw(call.upstream.wire(TEXT, b"one") + call.upstream.wire(TEXT, b"last") + call.upstream.wire(CLOSE, b""))
+    assert call.client.got() == ["one", "last", Close(1005)]
+
+
+def settle_all(call: Call, verdict: Verdict | None = None) -> None:
+    """What a script does that looks at every message and then decides alike."""
+    for held in [*call.tunnel.client.held, *call.tunnel.upstream.held]:
+        call.tunnel.settle(held, verdict, call.now)
+
+
+def test_messages_shown_outside_go_before_the_close_that_came_with_them() -> None:
+    call = Call(lambda frame: Verdict("hold"), deferred=True)
+    call.client.raw(call.client.wire(TEXT, b"one") + call.client.wire(TEXT, b"last") + call.client.wire(CLOSE, b""))
+    assert call.upstream.got() == []
+    settle_all(call)
+    call.tunnel.conclude(call.tunnel.client, call.now)
+    assert call.upstream.got() == ["one", "last", Close(1005)]
+
+
+def test_messages_shown_outside_go_before_the_violation_that_came_with_them() -> None:
+    call = Call(lambda frame: Verdict("hold"), deferred=True)
+    call.client.raw(call.client.wire(TEXT, b"fine") + b"\x81\x02no")
+    settle_all(call)
+    call.tunnel.conclude(call.tunnel.client, call.now)
+    assert call.upstream.got() == ["fine", Close(1001, "client went away")]
+    assert call.client.got() == ['{"type":"error"}', Close(1002, "frame is not masked")]
+
+
+def test_an_amended_message_keeps_its_place_and_its_verdict() -> None:
+    call = Call(by_text({b"wait": Verdict("hold")}))
+    call.client >> "wait" >> "behind"
+    call.tunnel.amend(call.tunnel.client.held[0], b"better")
+    settle_all(call)
+    assert call.upstream.got() == ["better", "behind"]
+
+
+def test_what_was_dropped_or_shortened_no_longer_counts_as_held() -> None:
+    call = Call(lambda frame: Verdict("hold"), held_limit=100)
+    for verdict in (Verdict("drop"), Verdict("replace", payload=b"x"), None) * 5:
+        call.client >> "x" * 60
+        settle_all(call, verdict)
+    assert call.tunnel.client.held_bytes == 0
+    assert call.tunnel.ending is None
+
+
+def test_an_injected_message_is_judged_and_waits_its_turn() -> None:
+    call = Call(by_text({b"secret": Verdict("drop"), b"wait": Verdict("hold")}))
+    call.client >> "wait"
+    call.tunnel.inject(Frame(True, b"ours", injected=True), call.now)
+    call.tunnel.inject(Frame(True, b"secret", injected=True), call.now)
+    settle_all(call)
+    assert call.upstream.got() == ["wait", "ours"]
+    call.client >> Close(1000)
+    call.tunnel.inject(Frame(False, b"late"), call.now)
+    assert call.client.got() == []
 
 
 def test_nothing_follows_a_close() -> None:
