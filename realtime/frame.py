@@ -7,7 +7,6 @@ cannot hide, anything else is parsed in full.
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 from typing import Final
 
@@ -22,10 +21,6 @@ _EDGE: Final = 512
 
 AUDIO: Final = frozenset({"input_audio_buffer.append", "response.output_audio.delta", "response.audio.delta"})
 """Events that are nothing but audio, which is nearly all that crosses."""
-
-_FIELD: Final = rb'"[a-z_]{1,32}" ?: ?(?:"[^"\\]{0,128}"|[0-9]{1,9}) ?, ?'
-_BEFORE_AUDIO: Final = re.compile(rb"\{ ?(?:" + _FIELD + rb')*"(?:audio|delta)" ?: ?(?=")').match
-"""Everything before a long text that ends the message: small fields without escapes."""
 
 
 class Head(msgspec.Struct):
@@ -70,9 +65,6 @@ class Frame:
         head = self._head
         if head is None:
             payload = self.payload
-            if len(payload) > _EDGE and (head := _head_of_audio(payload)) is not None:
-                self._head = head
-                return head
             if b"\\" not in payload and _types(payload) == 1:
                 try:
                     head = _head(payload)
@@ -133,35 +125,6 @@ class Frame:
             audio=_raw(event, "audio"),
             delta=_raw(event, "delta"),
         )
-
-
-def _head_of_audio(payload: bytes) -> Head | None:
-    """The head of a message that ends in one long text without escapes, read around that text; None for any other.
-
-    Exact: every byte is accounted for. Small fields up to the text, the text up to the next quote, and nothing after it.
-    """
-    before = _BEFORE_AUDIO(payload)
-    if before is None:
-        return None
-    start = before.end()
-    end = payload.find(b'"', start + 1)
-    if payload[end:] not in _ENDS or payload.find(b"\\", start, end) >= 0 or payload.count(b'"type"', 0, start) != 1:
-        return None
-    try:
-        head = _head(payload[:start] + b'""}')
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    if not head.type or not payload.isascii():
-        return None
-    text = msgspec.Raw(memoryview(payload)[start : end + 1])
-    if payload[start - 9 : start].find(b"audio") >= 0:
-        head.audio = text
-    else:
-        head.delta = text
-    return head
-
-
-_ENDS: Final = frozenset({b'"}', b'" }'})
 
 
 def _types(payload: bytes) -> int:

@@ -139,7 +139,7 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class ResponseFinished:
-    """The end of one answer. `reason` is the provider's (turn_detected, max_output_tokens, …); `text` is the final text where the event carries it."""
+    """The end of one answer. `reason` is the provider's (turn_detected, …); `text` the final text where the event carries it."""
 
     response_id: str | None
     status: Literal["completed", "cancelled", "incomplete", "failed"] = "completed"
