@@ -14,6 +14,8 @@ REDACTED: Final = b"[redacted by voicetap]"
 class Turns:
     """Reads, never judges."""
 
+    audio = True
+
     def frame(self, session: Session, frame: Frame) -> Verdict | None:
         session.observe(frame)
         return None
@@ -21,6 +23,8 @@ class Turns:
 
 class Secrecy:
     """Keeps credentials on their own side of the proxy: a provider that echoes a header, an app that says its key."""
+
+    audio = False
 
     def frame(self, session: Session, frame: Frame) -> Verdict | None:
         secret = session.secrets.client if frame.from_client else session.secrets.upstream
@@ -32,6 +36,8 @@ class Secrecy:
 
 class Pin:
     """Holds a session to the model it was let in with."""
+
+    audio = False
 
     def frame(self, session: Session, frame: Frame) -> Verdict | None:
         verdict = session.pin.check(frame)

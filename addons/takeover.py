@@ -83,7 +83,11 @@ class Tls:
             return b"".join(sealed)
 
 
-class LegProtocol(asyncio.Protocol):
+_buffer = memoryview(bytearray(256 * 1024))
+"""What every transport reads into: one buffer for all, because its bytes are taken out before the next read."""
+
+
+class LegProtocol(asyncio.BufferedProtocol):
     """One side's transport, wired to the tunnel."""
 
     def __init__(self, takeover: Takeover, leg: Leg, io: ConnectionIO, codec: Codec) -> None:
@@ -97,13 +101,16 @@ class LegProtocol(asyncio.Protocol):
         self.transport.set_protocol(self)
         self.transport.set_write_buffer_limits(high=HIGH_WATER)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         try:
-            plain = self.codec.decrypt(data)
+            plain = self.codec.decrypt(bytes(_buffer[:nbytes]))
         except SSL.Error:
             self.takeover.lost(self, "TLS session ended")
-            return
-        self.takeover.received(self, plain)
+        else:
+            self.takeover.received(self, plain)
 
     def eof_received(self) -> bool:
         self.takeover.lost(self, "connection lost")
@@ -122,14 +129,18 @@ class LegProtocol(asyncio.Protocol):
         self.takeover.throttle(self, stalled=False)
 
     def flush(self) -> None:
-        out = self.leg.out
-        if out:
-            data = out[0] if len(out) == 1 else b"".join(out)
-            out.clear()
-            if not self.transport.is_closing():
-                self.transport.write(self.codec.encrypt(data))
+        if self.leg.out:
+            self.write()
         if self.leg.done:
             self.release()
+
+    def write(self) -> None:
+        """Send what the tunnel queued for this side."""
+        out = self.leg.out
+        data = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        if not self.transport.is_closing():
+            self.transport.write(self.codec.encrypt(data))
 
     def release(self) -> None:
         """Let mitmproxy end the connection in its own way; what is still buffered goes out first, if the peer reads."""
@@ -155,8 +166,14 @@ class Takeover:
 
     def received(self, side: LegProtocol, data: bytes) -> None:
         now = time.monotonic()
-        self.line.tunnel.receive(side is self.client, data, now)
-        self.flush()
+        tunnel = self.line.tunnel
+        tunnel.receive(side is self.client, data, now)
+        if tunnel.ending is not None or side.leg.out:
+            self.flush()
+        else:
+            other = self.upstream if side is self.client else self.client
+            if other.leg.out:
+                other.write()
         self.line.delay.add(time.monotonic() - now)
 
     def lost(self, side: LegProtocol, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Final
 
 _EDGES: Final = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05)
@@ -24,10 +25,7 @@ class Delay:
         self.total += seconds
         if seconds > self.maximum:
             self.maximum = seconds
-        position = 0
-        while position < len(_EDGES) and seconds > _EDGES[position]:
-            position += 1
-        self.buckets[position] += 1
+        self.buckets[bisect_left(_EDGES, seconds)] += 1
 
     def record(self) -> dict[str, float]:
         """`mean`, `p99` (the upper edge of its bucket, at most the maximum) and `max`, in milliseconds."""

@@ -82,11 +82,26 @@ class FrameReader:
         self.chunk = data
         messages: list[Message] = []
         position = 0
-        while (end := self._frame(data, position, messages)) is not None:
+        while (end := self._plain(data, position, messages) or self._frame(data, position, messages)) is not None:
             position = end
         if self.fault is None and position < len(data):
             self._pending += memoryview(data)[position:] if position else data
         return messages
+
+    def _plain(self, data: bytes, start: int, messages: list[Message]) -> int:
+        """Nearly every frame: whole, unfragmented ASCII text of 126 to 65535 bytes. Returns its end, or 0 for any other."""
+        body = start + (8 if self.masked else 4)
+        if len(data) < body or data[start] != 0x81 or data[start + 1] != (254 if self.masked else 126) or self._opcode:
+            return 0
+        length = data[start + 2] << 8 | data[start + 3]
+        end = body + length
+        if length < 126 or length > self.limit or len(data) < end:
+            return 0
+        payload = apply_mask(data[body:end], data[body - 4 : body]) if self.masked else data[body:end]
+        if not payload.isascii():
+            return 0
+        messages.append(Message(TEXT, payload, start, end, None))
+        return end
 
     def _frame(self, data: bytes, start: int, messages: list[Message]) -> int | None:
         """Read one frame at `start`; returns where it ends, or None when it is incomplete or a violation."""

@@ -17,24 +17,36 @@ from realtime.signals import Signal
 class _Direction:
     """One direction: its formats, and what was counted so far. A format without a byte rate counts bytes only."""
 
-    __slots__ = ("asked", "confirmed", "seconds", "size")
+    __slots__ = ("_before", "_pending", "asked", "confirmed", "size")
 
     def __init__(self, declared: AudioFormat | None) -> None:
         self.confirmed = declared
         self.asked: AudioFormat | None = None
         self.size = 0
-        self.seconds = 0.0
+        self._before = 0.0
+        self._pending = 0
+        """Bytes since the formats last changed, so that a message only costs an addition."""
 
     def add(self, size: int, stated: AudioFormat | None) -> None:
         self.size += size
-        declared = stated or self.confirmed
-        seconds = declared.seconds(size) if declared else None
-        if self.asked is not None and stated is None:
-            seconds = max(seconds or 0.0, self.asked.seconds(size) or 0.0)
-        if seconds:
-            self.seconds += seconds
+        if stated is None:
+            self._pending += size
+        else:
+            self._before += stated.seconds(size) or 0.0
+
+    @property
+    def seconds(self) -> float:
+        declared = (self.confirmed.seconds(self._pending) if self.confirmed else None) or 0.0
+        asked = (self.asked.seconds(self._pending) if self.asked else None) or 0.0
+        return self._before + max(declared, asked)
+
+    def drop_asked(self) -> None:
+        """What was asked for was refused."""
+        self._before, self._pending = self.seconds, 0
+        self.asked = None
 
     def declare(self, declared: AudioFormat | None, confirmed: bool) -> None:
+        self._before, self._pending = self.seconds, 0
         if confirmed:
             self.confirmed = declared or self.asked or self.confirmed
             self.asked = None
@@ -62,7 +74,8 @@ class AudioMeter:
             self._in.declare(signal.input_format, signal.confirmed)
             self._out.declare(signal.output_format, signal.confirmed)
         elif isinstance(signal, ProviderError):
-            self._in.asked = self._out.asked = None
+            self._in.drop_asked()
+            self._out.drop_asked()
 
     @property
     def bytes_in(self) -> int:
