@@ -6,6 +6,7 @@ import re
 import time
 from secrets import token_hex
 from typing import Final
+from urllib.parse import parse_qsl
 
 from mitmproxy import http
 
@@ -79,6 +80,7 @@ def _pin(tap: Tap, key: Key | None, target: Target, config: Provider, upstream: 
         asr=upstream.family == "transcription",
         model=target.model,
         opened=now,
+        model_in_url=any(name in ("model", "deployment") for name, _ in parse_qsl(upstream.path.partition("?")[2])),
     )
 
 

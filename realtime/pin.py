@@ -45,7 +45,8 @@ class ModelPin:
     """The model rules of one session.
 
     `allowed` says whether the principal may use a catalogue model; `resolve` maps what a client writes to
-    (catalogue name, name upstream). `model` is what is authorised so far; `asr` sessions run exactly that one.
+    (catalogue name, name upstream). `model` is what is authorised so far; `asr` sessions run exactly that one, which is put
+    into their configuration unless the upstream's URL names it already (`model_in_url`).
     """
 
     dialect: str
@@ -55,6 +56,7 @@ class ModelPin:
     asr: bool
     model: str | None
     opened: float
+    model_in_url: bool = False
     waiting: bool = False
     _held: int = 0
     _held_bytes: int = 0
@@ -102,7 +104,7 @@ class ModelPin:
         return self._outcome(frame, kind, payload)
 
     def _outcome(self, frame: Frame, kind: str, payload: bytes) -> Verdict | None:
-        if self.asr and self.model is not None and kind == "session.update":
+        if self.asr and self.model is not None and not self.model_in_url and kind == "session.update":
             payload = _with_transcription_model(json.loads(payload), self.resolve(self.model)[1]) or payload
         release = self.waiting and self.model is not None
         if release:

@@ -72,13 +72,10 @@ def resolve(rules: Rules, facts: RequestFacts) -> Target | Refusal:
     written = facts.asked
     prefix, bare = split_model(rules, written) if written else (None, None)
     asked = _Asked(rules, facts, taken, prefix, (taken.model if taken and taken.model else bare) or None)
-    if asked.model is None and not _may_lack_model(facts):
+    found = next(((name, why) for why, find in _ORDER[facts.door] if (name := find(asked)) is not None), None)
+    if asked.model is None and not _may_lack_model(facts) and not (found and _named_in_message(rules.providers[found[0]])):
         return _no_model(rules)
-    for why, find in _ORDER[facts.door]:
-        name = find(asked)
-        if name is not None:
-            return _target(asked, name, why)
-    return _no_provider(rules, written)
+    return _target(asked, *found) if found else _no_provider(rules, written)
 
 
 def alias(provider: Provider, model: str) -> tuple[str, str]:
@@ -104,6 +101,11 @@ def provider_for(rules: Rules, kind: str | None) -> str | None:
 def _may_lack_model(facts: RequestFacts) -> bool:
     transcription = (facts.intent or "").strip().lower() == "transcription"
     return bool((facts.call_id or "").strip()) or transcription or facts.model_in_message
+
+
+def _named_in_message(provider: Provider) -> bool:
+    """Whether clients of this server name their model in the first message only; its path does not tell."""
+    return provider.dialect == "vllm"
 
 
 def _by_route(asked: _Asked) -> str | None:

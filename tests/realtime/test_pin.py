@@ -110,6 +110,14 @@ def test_a_transcription_session_runs_its_model() -> None:
     assert asr.check(said(update(audio="wrong type"))) is None
 
 
+def test_a_model_that_the_url_names_is_not_repeated_in_messages() -> None:
+    asr = pin(asr=True, model="qwen3-asr-flash-realtime")
+    asr.model_in_url = True
+    assert asr.check(said(update(input_audio_transcription={"language": "en"}))) is None
+    other = replaced(asr.check(said(update(input_audio_transcription={"model": "other"}))))
+    assert other["session"]["input_audio_transcription"] == {"model": "qwen3-asr-flash-realtime"}
+
+
 def test_messages_wait_until_the_model_is_known() -> None:
     asr = pin(asr=True, model=None)
     audio = said({"type": "input_audio_buffer.append", "audio": "AAAA"})

@@ -26,6 +26,7 @@ providers:
   xai-2: {kind: xai, models: [grok-2]}
   gemini: {kind: gemini}
 """
+VLLM = PROVIDERS + "  vllm: {kind: compatible, url: 'http://h', dialect: vllm}\n"
 Facts = Callable[..., RequestFacts]
 
 
@@ -82,6 +83,15 @@ def test_without_routes(facts: RequestFacts, expected: tuple[str, str | None, st
     found = target(facts)
     assert (found.provider, found.model, found.upstream_model, found.why) == expected
     assert (found.route, found.credential, found.webrtc) == (None, "inject", "relay")
+
+
+def test_a_server_whose_clients_name_the_model_in_a_message_needs_none_in_the_url() -> None:
+    rules = load(VLLM, env={}, stored_keys=[]).rules
+    assert rules is not None
+    found = resolve(rules, gateway(None, default_kind="vllm"))
+    assert isinstance(found, Target)
+    assert (found.provider, found.model) == ("vllm", None)
+    assert isinstance(resolve(rules, gateway(None, default_kind="openai")), Refusal)
 
 
 @pytest.mark.parametrize(
