@@ -56,7 +56,7 @@ class Simulator:
         cassette: Cassette | None = None,
         record: bool = True,
     ) -> None:
-        """`pace` multiplies every wait: 1.0 is the pace of speech, 0 as fast as can be. `record` keeps all client messages."""
+        """`pace` multiplies every wait: 1.0 is the pace of speech, 0 as fast as can be. `record` keeps every connection."""
         self.connections: list[Connection] = []
         self._host = host
         self._port = port
@@ -67,6 +67,7 @@ class Simulator:
         self._cassette = cassette
         self._record = record
         self._run = secrets.token_hex(3)
+        self._count = 0
         self._server: Server | None = None
         self._stopping = asyncio.Event()
         self._wishes: WeakKeyDictionary[ServerConnection, tuple[Connection, Wish | Cassette]] = WeakKeyDictionary()
@@ -112,7 +113,9 @@ class Simulator:
 
     async def _receive_request(self, connection: ServerConnection, request: Request) -> Response | None:
         seen = Connection.of(request)
-        self.connections.append(seen)
+        self._count += 1
+        if self._record:
+            self.connections.append(seen)
         response = await self._refusal(connection, seen)
         if response is not None:
             seen.refused = response.status_code
@@ -157,7 +160,7 @@ class Simulator:
             seen.ended.set()
 
     def _setup(self, found: Wish) -> Setup:
-        run = f"{self._run}{len(self.connections):03d}"
+        run = f"{self._run}{self._count:03d}"
         return Setup(self._script, found.model, self._pace, time.time(), run)
 
 
