@@ -18,7 +18,6 @@ from proxying import RULES
 from proxying import Proxy
 from proxying import started_proxy
 
-from simulator import Script
 from simulator import Simulator
 from simulator import load_cassette
 from simulator.audio import silence
@@ -29,12 +28,16 @@ from store.reader import LogReader
 SECRET: Final = "upstream-credential-0123456789"
 CASSETTES: Final = ROOT / "simulator" / "cassettes"
 
+ORIGIN: Final = "http://localhost:3000"
+_LISTEN: Final = RULES.replace('control: "127.0.0.1:0"', f'control: "127.0.0.1:0", origins: ["{ORIGIN}"]')
+
 PROVIDERS: Final = """
 providers:
   openai: {{kind: openai, url: "http://{ga}", credential: "env:UPSTREAM_KEY", models: ["gpt-realtime*", "gpt-4o-*"]}}
   azure: {{kind: azure, url: "http://{ga}", credential: "env:UPSTREAM_KEY", models: {{rt-deployment: gpt-realtime}}}}
   google: {{kind: gemini, url: "http://{gemini}", credential: "env:UPSTREAM_KEY"}}
   bailian: {{kind: bailian, url: "http://{bailian}", credential: "env:UPSTREAM_KEY"}}
+  slow: {{kind: openai, url: "http://{slow}", credential: "env:UPSTREAM_KEY"}}
   elevenlabs: {{kind: elevenlabs, url: "http://{ga}", credential: "env:UPSTREAM_KEY"}}
   agents: {{kind: elevenlabs, url: "http://{elevenlabs}", credential: "env:UPSTREAM_KEY"}}
 routes:
@@ -44,7 +47,10 @@ routes:
 """
 
 PLAYED: Final = {"gemini": "gemini-aistudio", "bailian": "bailian-omni", "elevenlabs": "elevenlabs-agents"}
-"""Providers whose side is a cassette; all others are the simulator's own conversation."""
+"""Providers whose side is a cassette."""
+
+PACES: Final = {"ga": 0.0, "slow": 0.2}
+"""Those that hold a conversation of their own, and how much slower than at once; answers of the slow one can be interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +116,10 @@ async def built(folder: Path) -> AsyncIterator[Stage]:
     """All of it, for as long as the block lasts."""
     async with AsyncExitStack() as stack:
         upstreams = {name: Simulator(pace=0, cassette=load_cassette(CASSETTES / f"{cassette}.jsonl")) for name, cassette in PLAYED.items()}
-        upstreams["ga"] = Simulator(pace=0, script=Script())
+        upstreams |= {name: Simulator(pace=pace) for name, pace in PACES.items()}
         for simulator in upstreams.values():
             await stack.enter_async_context(simulator)
-        rules = RULES + PROVIDERS.format(**{name: simulator.address for name, simulator in upstreams.items()})
+        rules = _LISTEN + PROVIDERS.format(**{name: simulator.address for name, simulator in upstreams.items()})
         proxy = await stack.enter_async_context(started_proxy(folder, rules, env={"UPSTREAM_KEY": SECRET}))
         yield Stage(proxy, upstreams)
 
