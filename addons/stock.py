@@ -53,8 +53,8 @@ class Stock:
         logger.info("voicetap is loaded with %s", settings.rules)
 
     def running(self) -> None:
-        """mitmproxy opens its default listener before it loads scripts, so that can only be exchanged now."""
-        if not ctx.options.has_changed("mode") and not ctx.options.has_changed("listen_port"):
+        """mitmproxy opens its default listener before it loads scripts, so that can only be exchanged now. Port 0 is no choice."""
+        if not ctx.options.has_changed("mode") and not ctx.options.listen_port:
             loaded: Loaded = ctx.master.addons.get(Loaded.name)
             ctx.options.update(mode=modes(loaded.pipeline.tap))
 
