@@ -52,6 +52,7 @@ def run(
     """Run a program behind the proxy: it trusts the local CA and holds no credential that the proxy injects.
 
     Uses the proxy that serves this data folder, or starts one while the program runs. Exits with the program's code.
+    A program that insists on having a key gets any: `run -- env OPENAI_API_KEY=unused COMMAND`.
     """
     known = valid_rules(rules, stored_ids(data))
     with _intercept(known, rules, data) as address:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conftest import Cli
+from commandline import Cli
 
 
 def test_valid_rules(cli: Cli, rules: Path) -> None:

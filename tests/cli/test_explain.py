@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Cli
+from commandline import Cli
 
 
 def test_each_condition_is_shown_with_what_it_saw(cli: Cli) -> None:

@@ -6,7 +6,7 @@ import re
 import stat
 from pathlib import Path
 
-from conftest import Cli
+from commandline import Cli
 
 from addons.keyring import Keyring
 from rules.keys import find_key

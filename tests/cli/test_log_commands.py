@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Cli
-from conftest import clean_environment
+from commandline import COMMAND
+from commandline import Cli
+from commandline import spawned
 
 from store.log import Log
 
@@ -106,8 +106,7 @@ time.sleep(60)
 
 
 def test_sessions_after_the_writer_was_killed(cli: Cli, data: Path) -> None:
-    command = [sys.executable, "-c", _WRITER, str(data), json.dumps(opening(FIRST, 30))]
-    with subprocess.Popen(command, env=clean_environment(), stdout=subprocess.PIPE, text=True) as writer:
+    with spawned([sys.executable, "-c", _WRITER, str(data), json.dumps(opening(FIRST, 30))]) as writer:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "written\n"
         writer.kill()
@@ -223,9 +222,8 @@ def test_tail_of_what_happened(cli: Cli, log: Log) -> None:
     assert cli("tail", "key=nobody").out == ""
 
 
-def test_tail_follows(data: Path, log: Log, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "cli", "tail", "--follow", "--json", "-n", "1", "--data", str(data), "key=lab"]
-    with subprocess.Popen(command, cwd=tmp_path, env=clean_environment(), stdout=subprocess.PIPE, text=True) as child:
+def test_tail_follows(data: Path, log: Log) -> None:
+    with spawned([*COMMAND, "tail", "--follow", "--json", "-n", "1", "--data", str(data), "key=lab"]) as child:
         assert child.stdout is not None
         assert json.loads(child.stdout.readline())["event"] == "open"
         log.turn_written(turn(SECOND, 0, 40, started_at="2126-11-21T09:40:05.000Z", ended_at="2126-11-21T09:40:08.000Z"))

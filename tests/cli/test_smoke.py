@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Cli
+from commandline import Cli
 
 SECRET = "sk-canary-0123456789"
 

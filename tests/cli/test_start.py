@@ -7,41 +7,17 @@ import re
 import signal
 import socket
 import stat
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-from conftest import RULES
-from conftest import Cli
-from conftest import clean_environment
+from commandline import RULES
+from commandline import Cli
+from commandline import ready
+from commandline import started
 from openai import OpenAI
 
-from cli.proxyprocess import READY
-
 _KEY = re.compile(r"export OPENAI_API_KEY=(vt_\S+)")
-
-
-@contextmanager
-def started(rules: Path, data: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "cli", "start", "--rules", str(rules), "--data", str(data), *options]
-    with subprocess.Popen(
-        command, cwd=rules.parent, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as child:
-        yield child
-        if child.poll() is None:
-            child.kill()
-
-
-def ready(child: subprocess.Popen[str]) -> tuple[str, str, str]:
-    """Gateway, control and token of the first line on standard output."""
-    assert child.stdout is not None
-    match = READY.fullmatch(child.stdout.readline().rstrip("\n"))
-    assert match, child.stderr and child.stderr.read()
-    return match[1], match[2], match[3]
 
 
 def _address(listener: socket.socket) -> str:

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
-from conftest import Cli
-from conftest import clean_environment
+from commandline import ROOT
+from commandline import Cli
+from commandline import clean_environment
 
 from cli.errors import KINDS
 from cli.reference import render
