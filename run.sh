@@ -60,8 +60,15 @@ install_node_packages() {
 # A moved or copied checkout, or a Python that is gone, sets the environment up anew.
 [ -x "$venv/bin/python" ] && [ "$(cat "$venv/root" 2>/dev/null)" = "$root" ] || make_venv
 install requirements.txt
-if [ "${1-}" = test ]; then
+case "${1-}" in
+test)
     install requirements-test.txt
     install_node_packages
-fi
+    ;;
+bench)
+    install requirements-test.txt
+    shift
+    exec "$venv/bin/python" -P -m bench "$@"
+    ;;
+esac
 exec "$venv/bin/python" -P -m cli "$@"
