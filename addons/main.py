@@ -21,6 +21,7 @@ from mitmproxy.addons import next_layer
 from mitmproxy.addons import proxyserver
 from mitmproxy.addons import script
 from mitmproxy.addons import tlsconfig
+from mitmproxy.exceptions import OptionsError
 from mitmproxy.master import Master
 
 from addons import pipeline
@@ -77,16 +78,19 @@ async def _run(tap: Tap, on_ready: Callable[[Ready], None]) -> int:
     master._legacy_log_events.uninstall()
     chain = pipeline.Pipeline(tap)
     servers = proxyserver.Proxyserver()
-    scripts = [script.ScriptLoader()] if tap.settings.scripts else []
-    master.addons.add(core.Core(), servers, next_layer.NextLayer(), tlsconfig.TlsConfig(), *scripts, chain)
+    scripts = script.ScriptLoader()
+    master.addons.add(core.Core(), servers, next_layer.NextLayer(), tlsconfig.TlsConfig(), scripts, chain)
     master.options.update(**OPTIONS, mode=modes(tap))
-    if scripts:
+    try:
         master.options.update(scripts=[str(path) for path in tap.settings.scripts])
+    except OptionsError as error:
+        raise StartError(str(error)) from None
     running = asyncio.create_task(master.run(), name="mitmproxy")
     stop = asyncio.Event()
     _on_signals(stop.set)
     try:
         ready = await _until_ready(chain, servers, running)
+        _check_scripts(scripts)
         _settle_memory()
         on_ready(ready)
         await asyncio.wait({running, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
@@ -115,6 +119,13 @@ async def _until_ready(chain: pipeline.Pipeline, servers: proxyserver.Proxyserve
         raise StartError(f"cannot listen for the control port: {error.strerror}; change listen.control in rules.yaml") from None
     addresses = {instance.mode.type_name: _shown(instance.listen_addrs[0]) for instance in servers.servers}
     return Ready(addresses["reverse"], addresses.get("regular"), control, chain.control.token)
+
+
+def _check_scripts(loader: script.ScriptLoader) -> None:
+    """A session must not run without a script that is meant to watch it. Raises StartError."""
+    for loaded in loader.addons:
+        if loaded.ns is None:
+            raise StartError(f"script {loaded.path} cannot be loaded; the error above says why")
 
 
 def _settle_memory() -> None:
