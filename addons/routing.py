@@ -178,7 +178,7 @@ class Routing:
             key=key.id if key else LOCAL,
             headers=dict(request.headers.items()),
             host=request.host if key is None else request.headers.get("host"),
-            native_kind=endpoint.native.kind if endpoint.native else None,
+            native_kind=endpoint.native_kind,
             default_kind=endpoint.provider_prefix or endpoint.default_kind,
             model_in_message=key is None or not endpoint.model_in_url,
         )

@@ -125,7 +125,7 @@ def _facts(rules: Rules, request: _Request) -> RequestFacts | Refusal:
         key=request.key or (LOCAL if request.door == "intercept" else None),
         headers=request.headers,
         host=request.host,
-        native_kind=endpoint.native.kind if endpoint and endpoint.native else None,
+        native_kind=endpoint.native_kind if endpoint else None,
         default_kind=(endpoint.provider_prefix or endpoint.default_kind) if endpoint else None,
         model_in_message=request.door == "intercept" or (endpoint is not None and not endpoint.model_in_url),
     )

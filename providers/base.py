@@ -87,6 +87,11 @@ class Endpoint:
     family: Family = "realtime"
 
     @property
+    def native_kind(self) -> str | None:
+        """The kind whose own path this is, unless a provider's name before it decides."""
+        return self.native.kind if self.native is not None and self.provider_prefix is None else None
+
+    @property
     def dialect(self) -> Dialect:
         """What a client on this path speaks."""
         if self.native is not None:
