@@ -32,8 +32,11 @@ from rawsocket import upgraded
 from recorded import ended
 from recorded import named
 from reloading import reloaded
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from simulator import Simulator
+from store.reader import LogReader
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -253,11 +256,7 @@ async def test_a_session_does_not_outlast_its_limit_however_busy(stage: Stage) -
     assert (await ended(stage.proxy.data, "long"))["close"]["side"] == "proxy"
 
 
-async def keep_talking(client: object) -> None:
-    from websockets.asyncio.client import ClientConnection
-    from websockets.exceptions import ConnectionClosed
-
-    assert isinstance(client, ClientConnection)
+async def keep_talking(client: ClientConnection) -> None:
     try:
         while True:
             await client.send('{"type":"session.update","session":{"type":"realtime"}}')
@@ -278,13 +277,12 @@ async def test_a_provider_that_does_not_answer_the_handshake_is_given_up(stage: 
 
 
 @pytest.mark.parametrize(
-    ("limit", "message"), [("per_key: 2", "2 sessions are open of key tester"), ("sessions: 2", "2 sessions are open in all")]
+    ("limit", "message"),
+    [("per_key: 2", "2 sessions are open of key tester"), ("sessions: 2", "2 sessions are open in all")],
 )
 async def test_one_session_more_than_allowed_is_refused_until_one_ends(stage: Stage, limit: str, message: str) -> None:
     async with reloaded(stage.proxy, LIMITS, LIMITS.replace("{", f"{{{limit}, ")):
-        for _ in range(100):
-            if not [row for row in await stage.proxy.sessions() if row["ended_at"] is None]:
-                break
+        await quiet(stage.proxy)
         async with upgraded(stage.proxy.gateway, SIM) as first, upgraded(stage.proxy.gateway, SIM):
             status, error, headers = await refused(stage.proxy)
             assert (status, error["type"], error["code"]) == (429, "rate_limit_error", "too_many_sessions")
@@ -301,11 +299,21 @@ async def test_one_session_more_than_allowed_is_refused_until_one_ends(stage: St
 
 
 async def test_many_at_once_do_not_slip_past_the_limit(stage: Stage) -> None:
+    await quiet(stage.proxy)
     async with reloaded(stage.proxy, LIMITS, LIMITS.replace("{", "{per_key: 5, ")), AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(dialled(stage.proxy.gateway)) for _ in range(12)]
         await asyncio.gather(*(client.write(handshake(SIM)) for client in clients))
         await asyncio.gather(*(client.read_head() for client in clients))
         assert sorted(client.status for client in clients) == [101] * 5 + [429] * 7
+
+
+async def quiet(proxy: Proxy) -> None:
+    """Wait until no session of an earlier test is open."""
+    for _ in range(400):
+        if all(row["ended_at"] for row in LogReader(proxy.data).sessions()):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("a session is still open")
 
 
 async def refused(proxy: Proxy) -> tuple[int, dict[str, str], dict[str, str]]:
