@@ -57,6 +57,9 @@ CODES: Final = {
 """What the error event before a close of our own says, by close code: (type, code)."""
 
 
+Hook = Callable[[Session, Frame], Verdict | None]
+
+
 class FrameHook(Protocol):
     """An addon that looks at frames: synchronous, without I/O. `audio`: whether it has a say about messages of mere audio."""
 
@@ -152,15 +155,8 @@ class Sessions:
         def inspect(frame: Frame) -> Verdict | None:
             verdict = None
             try:
-                for hook in audio_hooks if frame.head.type in AUDIO and not pin.waiting else hooks:
-                    found = hook(session, frame)
-                    if found is None:
-                        continue
-                    verdict = found
-                    if found.action in ("drop", "close"):
-                        break
-                    if found.action == "replace":
-                        frame = Frame(frame.from_client, found.payload, text=frame.text, at=frame.at)
+                wanted = audio_hooks if frame.head.type in AUDIO and not pin.waiting else hooks
+                verdict = ask(wanted, session, frame)
             except Exception:
                 logger.exception("%s: a frame hook failed on %r", session.id, frame.type[:80])
                 session.hook_failures += 1
@@ -233,6 +229,21 @@ class Sessions:
     def _write_progress(self, session: Session, now: float) -> None:
         self._journaled[session.id] = now, _frames(session)
         write(self.tap.log.session_changed, session.id, session.progress_record(now))
+
+
+def ask(hooks: Sequence[Hook], session: Session, frame: Frame) -> Verdict | None:
+    """What all hooks together say: each sees the message as the one before it left it, `drop` and `close` end the asking."""
+    verdict = None
+    for hook in hooks:
+        found = hook(session, frame)
+        if found is None:
+            continue
+        verdict = found if verdict is None else verdict.then(found)
+        if found.action in ("drop", "close"):
+            break
+        if found.action == "replace":
+            frame = Frame(frame.from_client, found.payload, text=frame.text, at=frame.at, injected=frame.injected)
+    return verdict
 
 
 def _key_gone(session: Session, keys: Mapping[str, str]) -> Close | None:

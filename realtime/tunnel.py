@@ -57,6 +57,13 @@ class Verdict:
     close: Close = POLICY
     release: bool = False
 
+    def then(self, later: Verdict) -> Verdict:
+        """This verdict and one on the message as it left it: a payload that was replaced stays replaced, also while it is held."""
+        action, payload = later.action, later.payload
+        if self.payload and not payload:
+            action, payload = ("replace" if action == "pass" else action), self.payload
+        return Verdict(action, payload, self.reply + later.reply, later.close, self.release or later.release)
+
 
 _SPARED: Final = {"client": (1001, "client went away"), "upstream": (1011, "upstream connection lost")}
 """What the other side is told when the named one vanished or broke the protocol."""
@@ -280,7 +287,9 @@ class Tunnel:
             self._release(source)
             self._flush_held(source, target)
         hold = verdict is not None and verdict.action == "hold"
-        if verdict is not None and not hold:
+        if verdict is not None and hold and verdict.payload:
+            wire = _encoded(frame, target, verdict.payload)
+        elif verdict is not None and not hold:
             wire = self._outcome(source, target, frame, wire, verdict, now)
         if not source.held and not hold:
             if wire and target.closing is None:

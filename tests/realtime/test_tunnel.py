@@ -353,3 +353,22 @@ def test_a_live_but_silent_session_is_not_cut() -> None:
             assert peer.got() == [(PING, b"voicetap")]
             peer.raw(peer.wire(PONG, b"voicetap"))
     assert call.tunnel.ending is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "both"),
+    [
+        (Verdict("replace", b"x"), Verdict("pass", release=True), Verdict("replace", b"x", release=True)),
+        (Verdict("replace", b"x"), Verdict("hold"), Verdict("hold", b"x")),
+        (Verdict("replace", b"x"), Verdict("replace", b"y", (b"r",)), Verdict("replace", b"y", (b"r",))),
+        (Verdict("pass", reply=(b"a",)), Verdict("drop", reply=(b"b",)), Verdict("drop", reply=(b"a", b"b"))),
+    ],
+)
+def test_two_verdicts_on_one_message(first: Verdict, second: Verdict, both: Verdict) -> None:
+    assert first.then(second) == both
+
+
+def test_a_message_that_was_changed_and_held_leaves_changed() -> None:
+    call = Call(by_text({b"secret": Verdict("hold", b"[redacted]"), b"go": Verdict("pass", release=True)}))
+    call.client >> "secret" >> "go"
+    assert call.upstream.got() == ["[redacted]", "go"]
