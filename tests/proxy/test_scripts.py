@@ -126,13 +126,16 @@ async def echo(connection: ServerConnection) -> None:
 
 
 async def test_edited_messages_keep_their_order_and_arrive_before_the_close(tmp_path: Path) -> None:
-    async with serve(echo, "127.0.0.1", 0) as server:
-        async with scripted(tmp_path, SHOUT, _address(server)) as proxy, proxy.connect("/v1/realtime?model=gpt-x") as websocket:
-            said = [f"message {number}" for number in range(300)] + ["bye"]
-            await asyncio.gather(*(websocket.send(text) for text in said))
-            heard = [text async for text in _received(websocket)]
-            assert heard == [text.upper() for text in said] + [f"BURST {number}" for number in range(50)]
-            assert await close_of(websocket) == (4321, "that is all")
+    async with (
+        serve(echo, "127.0.0.1", 0) as server,
+        scripted(tmp_path, SHOUT, _address(server)) as proxy,
+        proxy.connect("/v1/realtime?model=gpt-x") as websocket,
+    ):
+        said = [f"message {number}" for number in range(300)] + ["bye"]
+        await asyncio.gather(*(websocket.send(text) for text in said))
+        heard = [text async for text in _received(websocket)]
+        assert heard == [text.upper() for text in said] + [f"BURST {number}" for number in range(50)]
+        assert await close_of(websocket) == (4321, "that is all")
 
 
 async def test_messages_sent_right_before_a_clients_close_are_shown_and_arrive(tmp_path: Path) -> None:
@@ -165,11 +168,14 @@ def act(flow):
 
 
 async def test_a_script_without_message_hook_leaves_the_fast_path_and_still_injects_and_kills(tmp_path: Path) -> None:
-    async with serve(echo, "127.0.0.1", 0) as server, scripted(tmp_path, OUTSIDE, _address(server)) as proxy:
-        async with proxy.connect("/v1/realtime?model=gpt-x") as websocket:
-            await websocket.send("hello")
-            assert [await websocket.recv(), await websocket.recv()] == ["hello", "a word from outside"]
-            assert await close_of(websocket) == KILLED
+    async with (
+        serve(echo, "127.0.0.1", 0) as server,
+        scripted(tmp_path, OUTSIDE, _address(server)) as proxy,
+        proxy.connect("/v1/realtime?model=gpt-x") as websocket,
+    ):
+        await websocket.send("hello")
+        assert [await websocket.recv(), await websocket.recv()] == ["hello", "a word from outside"]
+        assert await close_of(websocket) == KILLED
 
 
 async def test_a_reload_keeps_sessions_and_a_broken_one_too(tmp_path: Path) -> None:
