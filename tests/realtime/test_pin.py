@@ -153,3 +153,17 @@ def test_gemini_names_its_model_in_setup() -> None:
 
 def test_server_messages_are_none_of_its_business() -> None:
     assert pin(allowed="gpt-*").check(said(update(model="other"), client=False)) is None
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
+@pytest.mark.parametrize(
+    "event", ['{"type":"session.update","session":{"model":"other"}}', '{"type":"session.update","session":{"m\\u006fdel":"other"}}']
+)
+def test_json_in_another_encoding_is_refused_for_a_restricted_key(encoding: str, event: str) -> None:
+    frame = Frame(True, event.encode(encoding), text=False)
+    assert reply(pin(allowed="gpt-*").check(frame))["error"]["code"] == "ambiguous_event"
+
+
+@pytest.mark.parametrize("sound", [bytes(3200), b"\\u{}" * 800, b"{model" + bytes(3194), b"\xff\xfemodel\xfe"])
+def test_sound_in_binary_messages_is_no_doubtful_json(sound: bytes) -> None:
+    assert pin(allowed="gpt-*").check(Frame(True, sound, text=False)) is None
