@@ -88,7 +88,7 @@ class Access:
 
     def _origin(self, request: http.Request) -> http.Response | None:
         origin = request.headers.get("origin")
-        if origin is None or origin in self.tap.rules.listen.origins:
+        if origin is None or origin in self.tap.rules.listen.origins or _names_us(origin, request.headers.get("host", "")):
             return None
         message = f"origin {origin[:100]!r} is not allowed; list it under listen.origins in rules.yaml"
         return refusal(403, message, code="origin_not_allowed")
@@ -172,8 +172,22 @@ def _hostname(host: str) -> str:
     return bare[1:].partition("]")[0] if bare.startswith("[") else bare.partition(":")[0].removesuffix(".")
 
 
+def _names_us(origin: str, host: str) -> bool:
+    """Some WebSocket libraries send the server's own address as their origin.
+
+    No page can: the gateway serves none, and a page of a name that was rebound to it has that name, not an address.
+    """
+    name = _hostname(host)
+    return origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}") and (name in _HOSTS or _address(name) is not None)
+
+
 def _is_loopback(name: str) -> bool:
+    address = _address(name)
+    return address is not None and address.is_loopback
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(name).is_loopback
+        return ipaddress.ip_address(name)
     except ValueError:
-        return False
+        return None

@@ -83,9 +83,16 @@ async def test_a_refusal_can_be_read_on_the_open_socket(stage: Stage, log: Log, 
     await log.sessions(0)
 
 
-async def test_a_page_of_another_origin_is_refused(stage: Stage, log: Log):
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:3000", "http://localhost", "null"])
+async def test_a_page_of_another_origin_is_refused(stage: Stage, log: Log, origin: str):
     with pytest.raises(InvalidStatus) as refused:
-        async with browser(stage, KEY, origin="https://evil.example"):
+        async with browser(stage, KEY, origin=origin):
             raise AssertionError("a foreign page got a session")
     assert refused.value.response.status_code == 403
     await log.sessions(0)
+
+
+async def test_a_library_may_name_the_gateway_itself_as_its_origin(stage: Stage, log: Log):
+    async with browser(stage, KEY, origin=stage.proxy.url("", "http")) as socket:
+        await until(socket, "session.created")
+    assert (await log.session()).session["client"]["origin"] == stage.proxy.url("", "http")
