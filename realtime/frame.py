@@ -95,8 +95,10 @@ class Frame:
             self.flaw = "not UTF-8"
         except RecursionError:
             self.flaw = "nested too deeply"
-        except ValueError:
+        except json.JSONDecodeError:
             self.flaw = "invalid JSON"
+        except ValueError:
+            self.flaw = "a number with too many digits"
         else:
             if not isinstance(event, dict):
                 self.flaw = "not a JSON object"
