@@ -44,24 +44,24 @@ class Shown:
         return ending["code"], ending["reason"], ending["side"]
 
 
-async def shown(data: Path, grouping: str) -> Shown:
-    """The session that its client called `grouping` (in `baggage`), once its end is in the log."""
-    session = await ended(data, grouping)
+async def shown(data: Path, name: str, field: str = "grouping") -> Shown:
+    """The session that its client called `name` (in `baggage`), or with another `field` of that value, once its end is in the log."""
+    session = await ended(data, name, field)
     result = CliRunner().invoke(app, ["show", session["id"], "--json", "--data", str(data)])
     assert result.exit_code == 0, result.output
     return Shown(result.stdout)
 
 
-async def ended(data: Path, grouping: str) -> Record:
-    """The record of the session of that name, as soon as it has an end."""
+async def ended(data: Path, name: str, field: str = "grouping") -> Record:
+    """The record of that session, as soon as it has an end."""
     reader, deadline = LogReader(data), time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
-        found = [session for session in reader.sessions() if session["grouping"] == grouping]
-        assert len(found) <= 1, f"{len(found)} sessions are called {grouping}"
+        found = [session for session in reader.sessions() if session[field] == name]
+        assert len(found) <= 1, f"{len(found)} sessions have {field} {name!r}"
         if found and found[0]["ended_at"] is not None:
             return found[0]
         await asyncio.sleep(0.02)
-    raise AssertionError(f"the log has no ended session {grouping!r}")
+    raise AssertionError(f"the log has no ended session with {field} {name!r}")
 
 
 def named(grouping: str, **more: str) -> dict[str, str]:

@@ -34,7 +34,8 @@ from simulator.record import Connection
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CASSETTES = {path.stem: load_cassette(path) for path in sorted(ROOT.joinpath("simulator/cassettes").glob("*.jsonl"))}
-OPENAI = "genai-prices"
+PACKAGED = "genai-prices"
+"""Beginning of the name of the price list that comes with the product."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ WIRES = {
         "/openai/v1/realtime?model=rt-prod-eu",
         API_KEY,
         "gpt-realtime",
-        OPENAI,
+        PACKAGED,
         ("realtime",),
         ("realtime",),
         "models: {rt-prod-eu: gpt-realtime}",
@@ -69,30 +70,30 @@ WIRES = {
         "/openai/realtime?api-version=2025-04-01-preview&deployment=rt-preview",
         API_KEY,
         "gpt-4o-realtime-preview",
-        OPENAI,
+        PACKAGED,
         more="models: {rt-preview: gpt-4o-realtime-preview}",
     ),
     "bailian-asr": Wire("/api-ws/v1/realtime?model=qwen3-asr-flash-realtime", BEARER, "qwen3-asr-flash-realtime"),
     "bailian-omni": Wire("/api-ws/v1/realtime?model=qwen3-omni-flash-realtime", BEARER, "qwen3-omni-flash-realtime"),
     "elevenlabs-agents": Wire("/v1/convai/conversation?agent_id=agent_001", XI, None, offers=("convai",), dials=("convai",)),
-    "elevenlabs-realtime": Wire("/v1/convai/realtime?model=eleven_realtime_v1_mini", BEARER, "eleven_realtime_v1_mini", OPENAI),
+    "elevenlabs-realtime": Wire("/v1/convai/realtime?model=eleven_realtime_v1_mini", BEARER, "eleven_realtime_v1_mini", PACKAGED),
     "gemini-aistudio": Wire(
-        "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent", GOOGLE, "gemini-3.8-live", OPENAI
+        "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent", GOOGLE, "gemini-3.8-live", PACKAGED
     ),
     "gemini-vertex": Wire(
-        "/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent", BEARER, "gemini-live-2.5-flash-native-audio", OPENAI
+        "/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent", BEARER, "gemini-live-2.5-flash-native-audio", PACKAGED
     ),
     "inworld": Wire("/v1/realtime?model=inworld-realtime", BEARER, "inworld-realtime"),
     "localai": Wire("/v1/realtime?model=gpt-realtime", BEARER, "gpt-realtime"),
-    "openai-ga-voice": Wire("/v1/realtime?model=gpt-realtime-2.1", BEARER, "gpt-realtime-2.1", OPENAI, ("realtime",), ("realtime",)),
-    "openai-live": Wire("/v1/live/sessions", BEARER, "gpt-live-1", OPENAI),
-    "openai-transcription": Wire("/v1/realtime?intent=transcription", BEARER, "gpt-4o-transcribe", OPENAI),
-    "openai-translation": Wire("/v1/realtime/translations?model=gpt-realtime-translate", BEARER, "gpt-realtime-translate", OPENAI),
+    "openai-ga-voice": Wire("/v1/realtime?model=gpt-realtime-2.1", BEARER, "gpt-realtime-2.1", PACKAGED, ("realtime",), ("realtime",)),
+    "openai-live": Wire("/v1/live/sessions", BEARER, "gpt-live-1", PACKAGED),
+    "openai-transcription": Wire("/v1/realtime?intent=transcription", BEARER, "gpt-4o-transcribe", PACKAGED),
+    "openai-translation": Wire("/v1/realtime/translations?model=gpt-realtime-translate", BEARER, "gpt-realtime-translate", PACKAGED),
     "speaches": Wire("/v1/realtime?model=gpt-4o-realtime-preview", BEARER, "gpt-4o-realtime-preview"),
     "stepfun": Wire("/v1/realtime?model=step-audio-2", BEARER, "step-audio-2"),
     "vllm-asr": Wire("/v1/realtime", BEARER, "mistralai/Voxtral-Mini-3B-2507", more="dialect: vllm"),
-    "voice-live": Wire("/voice-live/realtime?api-version=2026-07-15&model=gpt-realtime", API_KEY, "gpt-realtime", OPENAI),
-    "xai": Wire("/v1/realtime?model=grok-voice-latest", BEARER, "grok-voice-latest", OPENAI),
+    "voice-live": Wire("/voice-live/realtime?api-version=2026-07-15&model=gpt-realtime", API_KEY, "gpt-realtime", PACKAGED),
+    "xai": Wire("/v1/realtime?model=grok-voice-latest", BEARER, "grok-voice-latest", PACKAGED),
     "zai": Wire("/api/paas/v4/realtime", BEARER, "glm-realtime"),
 }
 COMMON = {
@@ -110,6 +111,8 @@ COMMON = {
     "zai": ("glm-realtime", "/api/paas/v4/realtime?model=glm-realtime"),
 }
 """Dialects in OpenAI's style, which are also served on OpenAI's path: the model in the URL, and what is dialled then."""
+OFFERED_REALTIME = {"openai", "azure", "elevenlabs", "compatible"}
+"""Kinds of providers to which the client's subprotocol `realtime` is passed on."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,12 @@ APPS = (
     App("gemini-aistudio", "generativelanguage.googleapis.com", ("x-goog-api-key", APP_KEY)),
     App("gemini-vertex", "us-central1-aiplatform.googleapis.com", ("Authorization", f"Bearer {APP_KEY}")),
     App("elevenlabs-agents", "api.elevenlabs.io", ("xi-api-key", APP_KEY)),
+    App("openai-transcription", "us.api.openai.com", ("Authorization", f"Bearer {APP_KEY}")),
+    App("bailian-omni", "dashscope-intl.aliyuncs.com", ("Authorization", f"bearer {APP_KEY}")),
+    App("voice-live", "corp.services.ai.azure.com", ("api-key", APP_KEY)),
+    App("openai-live", "eu.api.openai.com", ("Authorization", f"Bearer {APP_KEY}"), credential="inject"),
+    App("azure-ga", "corp-us.openai.azure.com", ("api-key", APP_KEY), credential="inject"),
+    App("elevenlabs-realtime", "api.us.elevenlabs.io", ("Authorization", f"Bearer {APP_KEY}"), credential="inject"),
     App("xai", "api.x.ai", ("Authorization", f"Bearer {APP_KEY}"), credential="inject"),
     App("zai", "open.bigmodel.cn", ("User-Agent", "glm-app"), query=(("Authorization", f"Bearer {APP_KEY}"),)),
 )
@@ -226,28 +235,43 @@ async def test_on_the_native_path(bench: Bench, name: str) -> None:
 @pytest.mark.parametrize("name", COMMON)
 async def test_on_openais_path_with_the_provider_before_the_model(bench: Bench, name: str) -> None:
     model, target = COMMON[name]
-    await played(bench, name, f"/v1/realtime?model={name}/{model}", target, f"common-{name}")
+    await played(bench, name, f"/v1/realtime?model={name}/{model}", target, f"common-{name}", headers={"api-key": KEY})
 
 
 @pytest.mark.parametrize("name", COMMON)
 async def test_on_openais_path_below_the_providers_name(bench: Bench, name: str) -> None:
     model, target = COMMON[name]
-    await played(bench, name, f"/{name}/v1/realtime?model={model}", target, f"below-{name}")
+    browser = ["realtime", f"openai-insecure-api-key.{KEY}"]
+    upstream = await played(bench, name, f"/{name}/v1/realtime?model={model}", target, f"below-{name}", subprotocols=browser)
+    assert upstream.subprotocols == (["realtime"] if CASSETTES[name].provider in OFFERED_REALTIME else [])
 
 
 @pytest.mark.parametrize("name", CASSETTES)
 async def test_on_the_native_path_below_the_providers_name(bench: Bench, name: str) -> None:
-    await played(bench, name, f"/{name}{path_of(name)}", WIRES[name].target, f"prefixed-{name}")
+    path = f"/{name}{path_of(name)}"
+    await played(bench, name, f"{path}{'&' if '?' in path else '?'}key={KEY}", WIRES[name].target, f"prefixed-{name}")
 
 
-async def played(bench: Bench, name: str, path: str, target: str, grouping: str) -> None:
-    """The whole conversation on another path; the same must come of it."""
-    async with bench.proxy.connect(path, headers=named(grouping)) as client:
+async def played(
+    bench: Bench,
+    name: str,
+    path: str,
+    target: str,
+    grouping: str,
+    *,
+    headers: dict[str, str] | None = None,
+    subprotocols: list[str] | None = None,
+) -> Connection:
+    """The whole conversation on another path, with the key shown in another way; the same must come of it."""
+    fields = named(grouping, **(headers or {}))
+    async with bench.proxy.connect(path, key=None, headers=fields, subprotocols=subprotocols) as client:
+        assert client.subprotocol == (subprotocols[0] if subprotocols else None)
         await play_client(CASSETTES[name], client)
     upstream = await bench.upstream(name)
     verbatim(CASSETTES[name], upstream)
     dialled(name, upstream, target)
     recorded(name, await shown(bench.proxy.data, grouping))
+    return upstream
 
 
 @pytest.mark.parametrize("app", APPS, ids=lambda app: f"{app.cassette}-{app.credential}")
@@ -303,6 +327,7 @@ def recorded(name: str, found: Shown, *, principal: str = "tester") -> None:
     assert session["usage"] == expect["usage"]
     assert found.said == (expect["texts"] if found.turns else [])
     assert found.tools == (expect["tools"] if found.turns else [])
+    assert all(call["result"] is not None for turn in found.turns for call in turn["tool_calls"])
     assert session["audio"] == {"in_seconds": expect["audio"]["seconds_in"], "out_seconds": expect["audio"]["seconds_out"]}
     assert found.close == ended_as(CASSETTES[name])
     assert KEY not in found.text
