@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Final
 
 from mitmproxy import ctx
@@ -44,6 +45,7 @@ from providers.credentials import credentials_of
 from providers.headers import asks_beta
 from providers.headers import asks_websocket
 from providers.paths import asked
+from providers.paths import names_agent
 from realtime.session import Session
 from rules.access import LOCAL
 from rules.access import Key
@@ -99,7 +101,7 @@ class Routing:
         session = session_of(flow)
         if session is None or flow.response is None or session.id not in self.tap.opening:
             return
-        if flow.response.status_code == 101:
+        if flow.websocket is not None:
             upgraded(flow.response, flow.metadata[_OFFERED])
         else:
             self._failed(flow, session, flow.response.status_code)
@@ -134,8 +136,8 @@ class Routing:
         if isinstance(target, Refusal):
             flow.response = refusal(target.status, target.message, code=target.code)
             return
-        if key is not None and target.model is not None and not allows(key, target.model, target.provider):
-            message = f"key {key.id} may not use the model {target.model[:80]!r}"
+        message = _forbidden(key, ask, target) if key is not None else None
+        if message is not None:
             if presented.source == "subprotocol":
                 refuse_credential(flow, presented, message, "model_not_allowed", 403)
             else:
@@ -180,7 +182,7 @@ class Routing:
             host=request.host if key is None else request.headers.get("host"),
             native_kind=endpoint.native_kind,
             default_kind=endpoint.provider_prefix or endpoint.default_kind,
-            model_in_message=key is None or not endpoint.model_in_url,
+            model_in_message=key is None or not endpoint.model_in_url or names_agent(presented.query),
         )
         target = resolve(self.tap.rules, facts)
         ask = Ask(
@@ -234,12 +236,21 @@ class Routing:
         if response is not None and not ours:
             shown = (session.secrets.upstream, *own_secrets(flow.request))
             logger.warning("%s: %s refused the handshake: %s %s", session.id, session.upstream_host, status, body_for_log(response, shown))
-            if session.door == "gateway":
+            if session.door == "gateway" or status == HTTPStatus.SWITCHING_PROTOCOLS:
                 flow.response = refused(session, response)
         answered_with = flow.response.status_code if flow.response else status
         session.fail(answered_with, status if not ours else None, time.monotonic())
         write(self.tap.log.session_opened, session.opening_record())
         write(self.tap.log.session_closed, session.id, session.closing_record())
+
+
+def _forbidden(key: Key, ask: Ask, target: Target) -> str | None:
+    """Why a key may not have this session. A model that only a message will name is judged there, a call's or an agent's never shows."""
+    hidden = bool(ask.call_id) or names_agent(ask.query)
+    model = "" if hidden else target.model
+    if model is None or allows(key, model, target.provider):
+        return None
+    return f"key {key.id} may not use {'calls and agents, whose model is not known here' if hidden else f'the model {model[:80]!r}'}"
 
 
 def _prefixed(prefix: str | None, model: str | None) -> str | None:

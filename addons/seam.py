@@ -46,6 +46,9 @@ BODY_LIMIT: Final = "voicetap.body_limit"
 MAX_HEAD: Final = 64 * 1024
 """Bytes of a request line and headers."""
 
+MAX_REFUSAL: Final = 256 * 1024
+"""Bytes of an upstream's answer to a handshake that are read where it is no upgrade."""
+
 OnFailure = Callable[[str], http.Response]
 
 
@@ -126,7 +129,10 @@ _original_read_headers = _http1.Http1Server.read_headers
 
 
 def _check_body_size(stream: HttpStream, request: bool) -> Generator[commands.Command, Any, bool]:
-    """mitmproxy's own limit holds for all traffic; this one for the flows that ask for it."""
+    """mitmproxy's own limit holds for all traffic; these ones for the flows that ask for them."""
+    if not request and ON_FAILURE in stream.flow.metadata and len(stream.response_body_buf) > MAX_REFUSAL:
+        yield from _enough(stream)
+        return True
     limit: int | None = stream.flow.metadata.get(BODY_LIMIT)
     if not request or limit is None or len(stream.request_body_buf) <= limit:
         return (yield from _original_check_body_size(stream, request))
@@ -135,6 +141,17 @@ def _check_body_size(stream: HttpStream, request: bool) -> Generator[commands.Co
     stream.client_state = stream.state_errored
     stream.flow.live = False
     return True
+
+
+def _enough(stream: HttpStream) -> Generator[commands.Command, Any, None]:
+    """Hang up on an upstream that does not stop explaining its refusal, and go on with what it said."""
+    message, response = "the body is too long", stream.flow.response
+    assert response is not None
+    yield SendHttp(RequestProtocolError(stream.stream_id, message, ErrorCode.RESPONSE_TOO_LARGE), stream.context.server)
+    response.headers.pop("transfer-encoding", None)
+    response.content = bytes(stream.response_body_buf)
+    stream.response_body_buf.clear()
+    yield from stream.send_response()
 
 
 def _read_headers(http_server: _http1.Http1Server, event: events.ConnectionEvent) -> Generator[commands.Command, Any, None]:

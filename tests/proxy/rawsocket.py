@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 import struct
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -203,6 +204,8 @@ class RawUpstream:
         self.seen: list[RawSocket] = []
         self.ended: list[asyncio.Event] = []
         """For each connection: its play is over, and so is the connection."""
+        self.began = asyncio.Event()
+        """A request has come."""
         self.address = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -212,6 +215,7 @@ class RawUpstream:
         self.ended.append(over)
         try:
             await connection.read_head()
+            self.began.set()
             await self.plays[connection.query.get("model", "")](connection)
             await connection.read_to_end()
         except (asyncio.IncompleteReadError, OSError):
@@ -230,10 +234,10 @@ async def accept(connection: RawSocket) -> None:
 
 
 @asynccontextmanager
-async def raw_upstream(plays: Mapping[str, Play]) -> AsyncIterator[RawUpstream]:
+async def raw_upstream(plays: Mapping[str, Play], *, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawUpstream]:
     """It serves on loopback while the block lasts."""
     upstream = RawUpstream(plays)
-    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0, limit=1 << 20)
+    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0, limit=1 << 20, ssl=tls)
     upstream.address = "{}:{}".format(*server.sockets[0].getsockname()[:2])
     yield upstream
     server.close()
