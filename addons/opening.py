@@ -76,7 +76,7 @@ def _pin(tap: Tap, key: Key | None, target: Target, config: Provider, upstream: 
         dialect=upstream.dialect,
         allowed=allowed,
         resolve=lambda named: _named(target.provider, config, named),
-        restricted=key is not None and key.models is not None,
+        restricted=key is not None and not allows(key, "", target.provider),
         asr=upstream.family == "transcription",
         model=target.model,
         opened=now,

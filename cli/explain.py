@@ -33,6 +33,7 @@ from providers.base import Endpoint
 from providers.base import Pairs
 from providers.paths import asked
 from providers.paths import gateway_path
+from providers.paths import names_agent
 from rules.access import LOCAL
 from rules.match import Decision
 from rules.match import Door
@@ -127,7 +128,7 @@ def _facts(rules: Rules, request: _Request) -> RequestFacts | Refusal:
         host=request.host,
         native_kind=endpoint.native_kind if endpoint else None,
         default_kind=(endpoint.provider_prefix or endpoint.default_kind) if endpoint else None,
-        model_in_message=request.door == "intercept" or (endpoint is not None and not endpoint.model_in_url),
+        model_in_message=request.door == "intercept" or (endpoint is not None and not endpoint.model_in_url) or names_agent(request.query),
     )
 
 

@@ -44,6 +44,11 @@ def asked(query: Pairs) -> tuple[str | None, str | None, str | None]:
     return named.get("model") or named.get("deployment"), named.get("call_id"), named.get("intent")
 
 
+def names_agent(query: Pairs) -> bool:
+    """Whether a query names an agent (xAI's and ElevenLabs' `agent_id`, Azure's `agent-name`), which brings its own model."""
+    return any(name.lower().startswith(("agent_", "agent-")) and value.strip() for name, value in query)
+
+
 def _below_prefix(path: str, query: Pairs) -> Endpoint | None:
     """`/{provider}/…`. The name `openai` is the exception: it is a default, not a choice."""
     split = _PREFIXED.fullmatch(path)

@@ -9,6 +9,7 @@ from providers import recognise
 from providers.base import Pairs
 from providers.paths import asked
 from providers.paths import gateway_path
+from providers.paths import names_agent
 from providers.paths import native_path
 
 STUDIO = "/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContent"
@@ -196,6 +197,18 @@ def test_other_hosts_and_paths_are_not(host: str, path: str) -> None:
 )
 def test_what_a_query_names(query: Pairs, found: tuple[str | None, str | None, str | None]) -> None:
     assert asked(query) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ((("agent_id", "a"),), True),
+        ((("agent-name", "a"), ("model", "m")), True),
+        ((("agent_id", " "), ("model", "agent-smith")), False),
+    ],
+)
+def test_whether_a_query_names_an_agent(query: Pairs, named: bool) -> None:
+    assert names_agent(query) is named
 
 
 @pytest.mark.parametrize(

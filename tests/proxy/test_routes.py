@@ -155,6 +155,13 @@ async def test_where_a_request_goes(bench: Bench, case: str) -> None:
     assert session["close"] == {"code": 1000, "reason": "", "side": "client"}
 
 
+async def test_an_agent_needs_no_model(bench: Bench) -> None:
+    async with bench.proxy.connect("/xai/v1/realtime?agent_id=a1&region=eu", headers=named("agent")) as socket:
+        await Talk(socket).until("error")  # the simulator has no agents
+    assert (await bench.upstream()).target == "/v1/realtime?agent_id=a1"
+    assert (await shown(bench.proxy.data, "agent")).session["model"] is None
+
+
 async def test_a_route_decides_before_everything_else(bench: Bench) -> None:
     headers = named("by route", **{"x-region": "eu"})
     async with bench.proxy.connect("/v1/realtime?model=xai/grok-voice-latest", headers=headers) as socket:
@@ -195,6 +202,8 @@ REFUSED = {
     "unknown path": ("/v1/chat/completions", KEY, 404, "not_found", ["/v1/chat/completions"]),
     "foreign model": ("/v1/realtime?model=grok-voice-latest", OTHER_KEY, 403, "model_not_allowed", ["narrow", "grok-voice-latest"]),
     "foreign deployment": ("/v1/realtime?model=asr-eu", OTHER_KEY, 403, "model_not_allowed", ["gpt-4o-transcribe"]),
+    "an agent's unknown model": ("/xai/v1/realtime?agent_id=a1", OTHER_KEY, 403, "model_not_allowed", ["agents"]),
+    "a call's unknown model": ("/openai/v1/realtime?call_id=rtc_1&model=gpt-realtime", OTHER_KEY, 403, "model_not_allowed", ["calls"]),
     "no credential": ("/v1/realtime?model=gpt-realtime", None, 401, "missing_api_key", ["Bearer"]),
     "wrong credential": ("/v1/realtime?model=gpt-realtime", "vt_" + "x" * 43, 401, "invalid_api_key", ["not known"]),
     "old preview": ("/openai/realtime?api-version=2023-01-01-preview&deployment=rt-prod-eu", KEY, 400, "bad_api_version", ["2024-10-01"]),
