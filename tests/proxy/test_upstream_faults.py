@@ -134,8 +134,6 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
         env = {"UPSTREAM_KEY": SECRET, "RES_OPTIONS": "attempts:1 timeout:1"}
         script = folder / "trust.py"
         script.write_text(TRUST.format(file=str(trusted.file)))
-            f"from mitmproxy import ctx\n\n\ndef load(_):\n    ctx.options.ssl_verify_upstream_trusted_ca = {str(trusted.file)!r}\n"
-        )
         proxy = await stack.enter_async_context(started_proxy(folder, rules, env=env, words=("--script", str(script))))
         yield Stage(proxy, raw, elsewhere)
 
