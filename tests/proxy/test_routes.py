@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 from proxying import KEY
 from proxying import OTHER_KEY
+from proxying import ROOT
 from proxying import RULES
 from proxying import Proxy
 from proxying import close_of
@@ -26,6 +27,7 @@ from talking import Talk
 from websockets.exceptions import InvalidStatus
 
 from simulator import Simulator
+from simulator import load_cassette
 from simulator.record import Connection
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -40,19 +42,21 @@ providers:
     models: {{rt-prod-eu: gpt-realtime, asr-eu: gpt-4o-transcribe}}
   xai: {{kind: xai, url: "{url}", credential: env:KEY_XAI, models: [grok-voice-latest, "grok-next*"]}}
   local: {{kind: compatible, url: "{url}/v1", credential: env:KEY_LOCAL, models: ["meta-llama/*"]}}
-  gemini: {{kind: gemini, url: "{url}", credential: env:KEY_GEMINI}}
+  gemini: {{kind: gemini, url: "{gemini}", credential: env:KEY_GEMINI}}
 routes:
   - {{name: eu, match: {{path: /v1/realtime, header: {{x-region: eu}}}}, provider: azure-eu, model: rt-prod-eu}}
 """
+GEMINI = ROOT / "simulator/cassettes/gemini-aistudio.jsonl"
 CREDENTIALS = {name: f"sk-{name}-0123456789" for name in ("openai", "azure", "xai", "local", "gemini")}
 
 
 @dataclass
 class Bench:
-    """A proxy and the simulator behind all of its providers."""
+    """A proxy, the simulator behind its providers, and the one behind Gemini, whose dialect is its own."""
 
     proxy: Proxy
     simulator: Simulator
+    gemini: Simulator
 
     async def upstream(self) -> Connection:
         """What the simulator saw last, once it is over."""
@@ -83,10 +87,11 @@ class Bench:
 async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
     async with AsyncExitStack() as running:
         simulator = await running.enter_async_context(Simulator(pace=0))
-        rules = RULES + PROVIDERS.format(url=f"http://{simulator.address}")
+        gemini = await running.enter_async_context(Simulator(cassette=load_cassette(GEMINI), pace=0))
+        rules = RULES + PROVIDERS.format(url=f"http://{simulator.address}", gemini=f"http://{gemini.address}")
         environment = {f"KEY_{name.upper()}": secret for name, secret in CREDENTIALS.items()}
         proxy = await running.enter_async_context(started_proxy(tmp_path_factory.mktemp("routes"), rules, env=environment))
-        yield Bench(proxy, simulator)
+        yield Bench(proxy, simulator, gemini)
 
 
 def event_ids(talk: Talk) -> list[str | None]:
@@ -309,7 +314,7 @@ async def test_a_foreign_model_named_later_is_refused_and_the_session_goes_on(be
     async with bench.proxy.connect("/v1/realtime?model=gpt-realtime", key=OTHER_KEY, headers=named("foreign later")) as socket:
         talk = Talk(socket)
         await talk.until("session.created")
-        foreign = [
+        foreign: list[dict[str, Any]] = [
             {"session": {"type": "realtime", "model": "grok-voice-latest"}},
             {"session": {"type": "realtime", "audio": {"input": {"transcription": {"model": "whisper-1"}}}}},
         ]
@@ -327,6 +332,33 @@ async def test_a_foreign_model_named_later_is_refused_and_the_session_goes_on(be
     assert [event["type"] for event in sent(await bench.upstream())] == ["session.update", "conversation.item.create", "response.create"]
     found = await shown(bench.proxy.data, "foreign later")
     assert (found.session["principal"], found.session["model"], found.session["turns"]) == ("narrow", "gpt-realtime", 1)
+
+
+async def test_a_foreign_transcription_model_is_refused_and_the_session_waits_for_another(bench: Bench) -> None:
+    path = "/openai/v1/realtime?intent=transcription"
+    async with bench.proxy.connect(path, key=OTHER_KEY, headers=named("foreign asr")) as socket:
+        talk = Talk(socket)
+        await talk.say("session.update", event_id="bad", session=transcribing(model="gpt-4o-transcribe"))
+        await talk.until("error")
+        await talk.say("session.update", session=transcribing(model="gpt-realtime-whisper"))
+        await talk.until("session.updated")
+    assert event_ids(talk) == ["bad"]
+    (update,) = sent(await bench.upstream())
+    assert update["session"]["audio"]["input"]["transcription"] == {"model": "gpt-realtime-whisper"}
+    assert (await shown(bench.proxy.data, "foreign asr")).session["model"] == "gpt-realtime-whisper"
+
+
+async def test_a_dialect_without_error_events_is_closed_on_a_foreign_model(bench: Bench) -> None:
+    cassette = load_cassette(GEMINI)
+    async with bench.proxy.connect(cassette.path, key=OTHER_KEY, headers=named("foreign gemini")) as socket:
+        await socket.send(cassette.lines[0].message)
+        code, reason = await close_of(socket)
+    assert code == 1008
+    assert "gemini-3.8-live" in reason
+    upstream = bench.gemini.connections[-1]
+    await upstream.ended.wait()
+    assert upstream.messages == []
+    assert (await shown(bench.proxy.data, "foreign gemini")).close == (1008, reason, "proxy")
 
 
 @pytest.mark.parametrize(
