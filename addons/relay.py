@@ -32,6 +32,7 @@ from realtime.frame import Frame
 from realtime.framing import CLOSE
 from realtime.framing import TEXT
 from realtime.framing import Close
+from realtime.framing import FrameReader
 from realtime.framing import encode
 from realtime.framing import encode_close
 from realtime.tunnel import LINGER
@@ -44,6 +45,9 @@ LINE: Final = "voicetap.line"
 """Key of `flow.metadata`: the flow's `Line`."""
 REFUSED: Final = "voicetap.refused"
 """Key of `flow.metadata`: (error event, Close) for a socket that was upgraded only to be refused on it."""
+
+_REFUSED_LIMIT: Final = 1 << 20
+"""Bytes of one message that are read of a refused client, to find its answer to the Close behind it."""
 
 Commands = Generator[commands.Command, Any, None]
 KILLED: Final = Close(1008, "killed by a script")
@@ -92,6 +96,8 @@ class RelayLayer(layers.WebsocketLayer):
     """Feeds the tunnel with what mitmproxy reads and writes what the tunnel queues."""
 
     line: Line
+    reader: FrameReader
+    """Of a client that was refused on its open socket."""
     state: Callable[[events.Event], Commands]
 
     def __init__(self, context: Context, flow: http.HTTPFlow) -> None:
@@ -178,14 +184,16 @@ class RelayLayer(layers.WebsocketLayer):
     def refuse(self, error: bytes, close: Close) -> Commands:
         yield commands.SendData(self.context.client, encode(TEXT, error) + encode(CLOSE, encode_close(close)))
         yield commands.RequestWakeup(LINGER)
+        self.reader = FrameReader(masked=True, limit=_REFUSED_LIMIT)
         self.state = self.refused
 
     def refused(self, event: events.Event) -> Commands:
-        """Read on until the client has had time to see the Close: unread bytes would reset the connection under it."""
-        if not isinstance(event, events.DataReceived):
-            yield commands.CloseConnection(self.context.client)
-            self.flow.live = False
-            self.state = self.done
+        """Read on until the client answers the Close or has had time to: unread bytes would reset the connection under it."""
+        if isinstance(event, events.DataReceived) and not any(message.opcode == CLOSE for message in self.reader.feed(event.data)):
+            return
+        yield commands.CloseConnection(self.context.client)
+        self.flow.live = False
+        self.state = self.done
 
     def done(self, _: events.Event) -> Commands:
         yield from ()
