@@ -11,11 +11,13 @@ from typing import Any
 import typer
 
 from cli.errors import BAD_INPUT
+from cli.errors import Failure
 from cli.keystore import stored_ids
 from cli.options import DATA
 from cli.options import RULES
 from cli.options import AsJson
 from cli.options import DataFolder
+from cli.output import err
 from cli.output import out
 from cli.output import print_json
 from cli.rulesfile import read_rules
@@ -31,13 +33,22 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check a rules file, with the inline tests of its policies. Exits with 2 when it has errors."""
-    loaded = read_rules(file, stored_ids(data))
+    loaded = read_rules(file, _known_keys(data))
     if as_json:
         print_json(_report(file, loaded))
     else:
         _show(file, loaded)
     if loaded.rules is None:
         raise typer.Exit(BAD_INPUT)
+
+
+def _known_keys(data: Path) -> list[str]:
+    """Keys of the data folder that the rules may name; a folder that cannot be read is no fault of the rules."""
+    try:
+        return stored_ids(data)
+    except Failure as failure:
+        err().print(f"keys of the data folder are left out: {failure.message}", style="yellow", markup=False, soft_wrap=True)
+        return []
 
 
 def _report(file: Path, loaded: Loaded) -> dict[str, Any]:

@@ -63,13 +63,14 @@ def forget_first_key(data: Path) -> None:
 
 @contextmanager
 def _state(data: Path) -> Iterator[State]:
+    state = None
     try:
         state = State(data)
-    except (StoreError, OSError) as error:
-        raise Failure("VT102", str(error), f"check {data}") from None
-    try:
         yield state
     except StoreError as error:
         raise Failure("VT102", str(error), f"check {data}") from None
+    except OSError as error:
+        raise Failure("VT102", f"{error.filename}: {error.strerror}", f"check {data}") from None
     finally:
-        state.close()
+        if state is not None:
+            state.close()

@@ -102,3 +102,28 @@ def test_a_port_in_use(rules: Path, data: Path, door: str, cli: Cli) -> None:
     assert "Traceback" not in said
     assert cli("keys", "list", "--json").json == []
     assert not (data / "run.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (("--gateway", "nonsense"), 2, "error VT105: --gateway: should be an address such as 127.0.0.1:8787"),
+        (("--gateway", "0.0.0.0:0"), 1, "error VT101: --gateway: 0.0.0.0:0 can be reached from other computers, but there is no key"),
+        (("--control", "[::]:0"), 1, "error VT101: --control: [::]:0 can be reached from other computers, but there is no key"),
+    ],
+)
+def test_an_address_that_is_not_taken(rules: Path, data: Path, options: tuple[str, str], code: int, said: str) -> None:
+    with started(rules, data, *options) as child:
+        out, err = child.communicate(timeout=30)
+    assert (child.returncode, out) == (code, "")
+    assert said in err
+    assert not data.exists()
+
+
+def test_a_data_folder_that_is_none(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for command in ("start", "sessions", "demo"):
+        found = cli(command, "--data", str(tmp_path / "file"))
+        assert found.code == 1
+        assert f"error VT102: {tmp_path / 'file'}" in found.err
+        assert "Traceback" not in found.err
