@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -135,3 +138,24 @@ def utterance(words: str) -> list[str]:
     """Somebody says something and falls silent: base64 of PCM16 at 24 kHz, 100 ms a piece."""
     audio = speak(words) + silence(800)
     return [b64encode(audio[start : start + 4_800]).decode() for start in range(0, len(audio), 4_800)]
+
+
+def run(stage: Stage) -> tuple[str, ...]:
+    """The words that start a program behind the intercept door of the stage."""
+    return (sys.executable, "-m", "cli", "run", "--rules", str(stage.proxy.rules), "--data", str(stage.proxy.data), "--")
+
+
+async def ran(*words: str, **environment: str) -> dict[str, Any]:
+    """What a program reported: the one line of JSON on its standard output."""
+    process = await asyncio.create_subprocess_exec(
+        *words, cwd=ROOT, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), 40)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise
+    assert process.returncode == 0, err.decode()
+    found: dict[str, Any] = json.loads(out)
+    return found

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import sys
-from typing import Any
-
 import pytest
 from proxying import KEY
 from proxying import ROOT
 from stage import Log
 from stage import Stage
 from stage import assert_credentials_kept
+from stage import ran
+from stage import run
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("node_packages")]
 
 NODE = ROOT / "tests" / "node"
 APP_KEY = "sk-of-the-app-itself"
 LARGE = 5 * 1024 * 1024
-
-
-async def ran(*words: str, **environment: str) -> dict[str, Any]:
-    """What a script reported: the one line of JSON on its standard output."""
-    process = await asyncio.create_subprocess_exec(
-        *words, cwd=ROOT, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        out, err = await asyncio.wait_for(process.communicate(), 40)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        raise
-    assert process.returncode == 0, err.decode()
-    found: dict[str, Any] = json.loads(out)
-    return found
 
 
 def script(name: str, *words: str) -> tuple[str, ...]:
@@ -63,8 +43,7 @@ async def test_openai_package_does_not_trust_an_unknown_authority(stage: Stage, 
 
 
 async def test_ws_package_behind_the_intercept_door(stage: Stage, log: Log):
-    run = (sys.executable, "-m", "cli", "run", "--rules", str(stage.proxy.rules), "--data", str(stage.proxy.data), "--")
-    seen = await ran(*run, *script("ws_intercept.mjs"), OPENAI_API_KEY=APP_KEY, UPSTREAM_KEY="only known to the proxy")
+    seen = await ran(*run(stage), *script("ws_intercept.mjs"), OPENAI_API_KEY=APP_KEY, UPSTREAM_KEY="only known to the proxy")
     assert seen == {"text": "I heard you say: Good morning", "code": 1000, "reason": "done", "extensions": ""}
     found = await log.session()
     assert (found.session["door"], found.session["principal"], found.session["route"]) == ("intercept", "local", "openai-apps")
