@@ -102,6 +102,7 @@ def sent(upstream: Connection) -> list[dict[str, Any]]:
     return [json.loads(message) for message in upstream.messages]
 
 
+GROK = ("xai", "/v1/realtime?model=grok-voice-latest", "grok-voice-latest")
 AZURE = ("azure-eu", "/openai/v1/realtime?model=rt-prod-eu", "gpt-realtime")
 ROUTED = {
     "provider before the model": (
@@ -110,7 +111,7 @@ ROUTED = {
         "/v1/realtime?model=gpt-realtime-2",
         "gpt-realtime-2",
     ),
-    "models of a provider": ("/v1/realtime?model=grok-voice-latest", "xai", "/v1/realtime?model=grok-voice-latest", "grok-voice-latest"),
+    "models of a provider": ("/v1/realtime?model=grok-voice-latest", *GROK),
     "glob of models": ("/v1/realtime?model=grok-next-3", "xai", "/v1/realtime?model=grok-next-3", "grok-next-3"),
     "slash in a model": ("/v1/realtime?model=meta-llama/Llama-3", "local", "/v1/realtime?model=meta-llama%2FLlama-3", "meta-llama/Llama-3"),
     "prefix and slash": ("/v1/realtime?model=local/a/b%20c", "local", "/v1/realtime?model=a%2Fb%20c", "a/b c"),
@@ -119,21 +120,11 @@ ROUTED = {
     "provider and catalogue name": ("/v1/realtime?model=azure-eu/gpt-realtime", *AZURE),
     "deployment parameter": ("/v1/realtime?deployment=rt-prod-eu", *AZURE),
     "blank model before a deployment": ("/v1/realtime?model=%20%20&deployment=rt-prod-eu", *AZURE),
-    "model wins over deployment": (
-        "/v1/realtime?deployment=rt-prod-eu&model=grok-voice-latest",
-        "xai",
-        "/v1/realtime?model=grok-voice-latest",
-        "grok-voice-latest",
-    ),
+    "model wins over deployment": ("/v1/realtime?deployment=rt-prod-eu&model=grok-voice-latest", *GROK),
     "default of /openai/v1": ("/openai/v1/realtime?model=gpt-9", "openai", "/v1/realtime?model=gpt-9", "gpt-9"),
     "default of /openai": ("/openai/realtime?model=gpt-9", "openai", "/v1/realtime?model=gpt-9", "gpt-9"),
     "openai twice": ("/openai/openai/realtime?model=gpt-9", "openai", "/v1/realtime?model=gpt-9", "gpt-9"),
-    "models before the default": (
-        "/openai/v1/realtime?model=grok-voice-latest",
-        "xai",
-        "/v1/realtime?model=grok-voice-latest",
-        "grok-voice-latest",
-    ),
+    "models before the default": ("/openai/v1/realtime?model=grok-voice-latest", *GROK),
     "provider's path": ("/xai/v1/realtime?model=anything", "xai", "/v1/realtime?model=anything", "anything"),
     "provider's path and prefix": ("/xai/v1/realtime?model=xai/anything", "xai", "/v1/realtime?model=anything", "anything"),
     "preview path": (
