@@ -37,9 +37,14 @@ class Control:
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def address(self) -> str:
+        """Where it is to listen; its port may be 0."""
+        return self.tap.settings.control or str(self.tap.rules.listen.control)
+
     async def start(self) -> str:
         """Listen; returns HOST:PORT. Raises OSError when the address cannot be had."""
-        host, port = host_and_port(self.tap.settings.control or str(self.tap.rules.listen.control))
+        host, port = host_and_port(self.address)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

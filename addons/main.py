@@ -116,7 +116,8 @@ async def _until_ready(chain: pipeline.Pipeline, servers: proxyserver.Proxyserve
     try:
         control = await chain.started()
     except OSError as error:
-        raise StartError(f"cannot listen for the control port: {error.strerror}; change listen.control in rules.yaml") from None
+        wanted = chain.control.address
+        raise StartError(f"cannot listen on {wanted} for the control port: {error.strerror}; change listen.control in rules.yaml") from None
     addresses = {instance.mode.type_name: _shown(instance.listen_addrs[0]) for instance in servers.servers}
     return Ready(addresses["reverse"], addresses.get("regular"), control, chain.control.token)
 
