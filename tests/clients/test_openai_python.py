@@ -19,6 +19,8 @@ from stage import assert_credentials_kept
 from stage import utterance
 from websockets.exceptions import InvalidStatus
 
+from simulator import Script
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 GREETING = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Good morning"}]}
@@ -135,6 +137,37 @@ async def test_transcription_session(stage: Stage, log: Log):
     assert (turn["status"], turn["input"]) == ("completed", done.transcript)
     assert found.usage["total_tokens"] == done.usage.total_tokens > 0
     assert stage.upstream().query == {"intent": "transcription"}
+
+
+async def test_translation(stage: Stage, log: Log):
+    async with client(stage).realtime.translations.connect(model="gpt-realtime-translate") as connection:
+        await connection.session.update(session={"audio": {"output": {"language": "fr"}}})
+        for chunk in utterance("Hello there my friend"):
+            await connection.session.input_audio_buffer.append(audio=chunk)
+        await connection.session.close()
+        events = [event async for event in until(connection, "session.closed")]
+    assert "".join(event.delta for event in events if event.type == "session.output_transcript.delta") == Script().translations[0]
+    found = await log.session()
+    assert (found.session["family"], found.session["dialect"]) == ("translation", "openai-translation")
+    assert found.session["model"] == "gpt-realtime-translate"
+    assert found.session["audio"]["in_seconds"] > 1
+    assert found.turns == []
+    assert_credentials_kept(stage.upstream())
+
+
+async def test_live(stage: Stage, log: Log):
+    async with client(stage).live.connect() as connection:
+        await connection.send({"type": "session.start", "session": {"model": "gpt-live-1"}})
+        for chunk in utterance("Hello there my friend"):
+            await connection.send({"type": "session.input_audio.append", "audio": chunk})
+        await last(connection, "session.usage.updated")
+        await connection.send({"type": "session.close"})
+        closed = await last(connection, "session.closed")
+    assert closed.usage.seconds > 0
+    found = await log.session()
+    assert (found.session["family"], found.session["model"]) == ("live", "gpt-live-1")
+    assert found.usage["seconds"] == closed.usage.seconds
+    assert_credentials_kept(stage.upstream())
 
 
 async def test_beta_class(stage: Stage, log: Log):

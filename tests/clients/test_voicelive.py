@@ -24,8 +24,8 @@ from stage import utterance
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-def opened(stage: Stage, key: str = KEY) -> Any:
-    return connect(credential=AzureKeyCredential(key), endpoint=stage.proxy.url("", "http"), model="rt-deployment")
+def opened(stage: Stage, key: str = KEY, model: str = "rt-deployment") -> Any:
+    return connect(credential=AzureKeyCredential(key), endpoint=stage.proxy.url("", "http"), model=model)
 
 
 async def last(connection: Any, kind: str) -> Any:
@@ -61,6 +61,16 @@ async def test_text_and_voice(stage: Stage, log: Log):
     assert (spoken["trigger"], spoken["input"]) == ("vad", "Hello, can you hear me?")
     assert found.usage["total_tokens"] == written["usage"]["total_tokens"] + spoken["usage"]["total_tokens"] > 0
     assert found.session["close"]["side"] == "client"
+
+
+async def test_its_own_limit_is_recorded_as_the_clients_doing(stage: Stage, log: Log):
+    """It takes 4 MiB a message."""
+    async with opened(stage, model="gpt-realtime-sim-huge-frame") as connection:
+        await connection.response.create()
+        events = [event.type async for event in connection]
+    assert "response.done" not in events
+    found = await log.session()
+    assert (found.session["close"]["code"], found.session["close"]["side"]) == (1009, "client")
 
 
 async def test_wrong_key(stage: Stage, log: Log):
