@@ -11,6 +11,7 @@ import pytest
 from openai import AsyncAzureOpenAI
 from openai import AsyncOpenAI
 from openai import OpenAI
+from openai.types.websocket_reconnection import ReconnectingEvent
 from proxying import KEY
 from proxying import OTHER_KEY
 from stage import Log
@@ -234,6 +235,25 @@ async def test_azure_ga_path_with_an_empty_authorization(stage: Stage, log: Log)
     found = await log.session()
     assert (found.session["principal"], found.session["provider"], found.session["model"]) == ("tester", "azure", "gpt-realtime")
     assert [turn["output"] for turn in found.turns] == [ANSWER]
+
+
+async def test_reconnects_by_itself_when_the_provider_is_lost(stage: Stage, log: Log):
+    codes: list[int] = []
+
+    def again(event: ReconnectingEvent) -> None:
+        codes.append(event.close_code)
+
+    connecting = client(stage).realtime.connect(model="gpt-realtime-sim-drop-mid-answer", on_reconnecting=again, initial_delay=0)
+    async with connecting as connection:
+        await connection.response.create()
+        events = [event.type async for event in until(connection, "error")]
+        assert "response.done" not in events
+        await last(connection, "session.created")
+    assert codes == [1011]
+    cut, next_one = await log.sessions(2)
+    assert (cut.session["close"]["code"], cut.session["close"]["side"]) == (1006, "upstream")
+    assert [(turn["status"], turn["reason"]) for turn in cut.turns] == [("interrupted", "upstream_closed")]
+    assert next_one.session["close"] == {"code": 1000, "reason": "", "side": "client"}
 
 
 async def test_wrong_key(stage: Stage, log: Log):
