@@ -10,6 +10,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
+from mitmproxy import connection
 from mitmproxy import ctx
 from mitmproxy import http
 
@@ -61,6 +62,9 @@ from rules.upstream import Provider
 
 logger = logging.getLogger(__name__)
 
+CLIENT_GONE: Final = 499
+"""The status of a session whose client did not wait for an answer."""
+
 _SOCKETS: Final = frozenset({"realtime", "translations", "live"})
 _TIMED_OUT: Final = "voicetap.timed_out"
 _OFFERED: Final = "voicetap.offered"
@@ -73,6 +77,8 @@ class Routing:
         self.tap = tap
         self.simulator = simulator
         """Starts the packaged simulator on first use and returns its base URL."""
+        self._dialled_for: dict[str, Session] = {}
+        """The last session of each client connection, by its id."""
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         flow.request.headers.pop("sec-websocket-extensions", None)
@@ -109,7 +115,13 @@ class Routing:
     def error(self, flow: http.HTTPFlow) -> None:
         session = session_of(flow)
         if session is not None and session.id in self.tap.opening and ANSWERED not in flow.metadata:
-            self._failed(flow, session, 499)
+            self._failed(flow, session, CLIENT_GONE)
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        """A session that is still being opened has nobody left to open it for; mitmproxy tells of that in some moments only."""
+        session = self._dialled_for.pop(client.id, None)
+        if session is not None and session.id in self.tap.opening:
+            self._refused(session, CLIENT_GONE, None)
 
     def _intercepted(self, flow: http.HTTPFlow) -> Endpoint | None:
         """What an intercepted request is; None for everything that is no realtime socket, which passes untouched."""
@@ -211,6 +223,7 @@ class Routing:
     def _begin(self, flow: http.HTTPFlow, session: Session) -> None:
         flow.metadata[SESSION] = session
         self.tap.opening[session.id] = session
+        self._dialled_for[flow.client_conn.id] = session
         flow.metadata[ON_FAILURE] = lambda message: self._unreachable(flow, session, message)
         asyncio.get_running_loop().call_later(self.tap.rules.limits.handshake, self._give_up, flow, session)
 
@@ -230,7 +243,6 @@ class Routing:
 
     def _failed(self, flow: http.HTTPFlow, session: Session, status: int) -> None:
         """The upstream refused the handshake. The gateway's client is told so cleanly; an intercepted app sees the original."""
-        del self.tap.opening[session.id]
         response = flow.response
         ours = response is None or ANSWERED in flow.metadata
         if response is not None and not ours:
@@ -239,7 +251,12 @@ class Routing:
             if session.door == "gateway" or status == HTTPStatus.SWITCHING_PROTOCOLS:
                 flow.response = refused(session, response)
         answered_with = flow.response.status_code if flow.response else status
-        session.fail(answered_with, status if not ours else None, time.monotonic())
+        self._refused(session, answered_with, status if not ours else None)
+
+    def _refused(self, session: Session, status: int, upstream_status: int | None) -> None:
+        """On the record: a session that never opened, what its client was answered, and what the provider had answered."""
+        del self.tap.opening[session.id]
+        session.fail(status, upstream_status, time.monotonic())
         write(self.tap.log.session_opened, session.opening_record())
         write(self.tap.log.session_closed, session.id, session.closing_record())
 
