@@ -15,7 +15,6 @@ from mitmproxy import tls
 from mitmproxy.proxy import server_hooks
 from mitmproxy.proxy.mode_specs import ReverseMode
 
-from addons.answers import refusal
 from addons.tap import Tap
 from addons.tap import session_of
 from rules.match import decrypts
@@ -80,10 +79,6 @@ class Doors:
         address = data.context.server.address
         host = data.client_hello.sni or (address[0] if address else "")
         data.ignore_connection = not decrypts(self.tap.rules, host)
-
-    def http_connect(self, flow: http.HTTPFlow) -> None:
-        if isinstance(flow.client_conn.proxy_mode, ReverseMode):
-            flow.response = refusal(405, "this is a gateway, not a proxy: use the intercept door for CONNECT")
 
     def request(self, flow: http.HTTPFlow) -> None:
         """The last word before the wire: remember what this gateway connection may dial."""

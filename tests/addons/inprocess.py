@@ -47,6 +47,12 @@ class Inside:
     rules: Path
 
     @property
+    def connections(self) -> dict[str, Any]:
+        """mitmproxy's handler of each client connection, by its id."""
+        found: dict[str, Any] = ctx.master.addons.get("proxyserver").connections
+        return found
+
+    @property
     def trust(self) -> ssl.SSLContext:
         """What a client needs that trusts the local CA."""
         made = ssl.create_default_context(cafile=str(self.data / "ca" / "mitmproxy-ca-cert.pem"))
@@ -186,3 +192,9 @@ def certified(folder: Path) -> tuple[ssl.SSLContext, Path]:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.load_cert_chain(chain)
     return made, folder / "upstream-ca-cert.pem"
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not happened():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.01)

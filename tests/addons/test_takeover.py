@@ -27,6 +27,7 @@ from inprocess import hung_up
 from inprocess import proxy_inside
 from inprocess import serving
 from inprocess import status_of
+from inprocess import until
 from mitmproxy import ctx
 from mitmproxy import http
 from mitmproxy.net.server_spec import ServerSpec
@@ -242,7 +243,7 @@ async def test_the_gateway_lets_no_script_dial_elsewhere(bench: Bench) -> None:
 async def test_hooks_come_in_order_and_a_taken_over_session_ends_with_all_of_them(bench: Bench) -> None:
     bench.plain.play, bench.plain.first, before = echo, b"", len(bench.taken)
     watch = Watch()
-    await until(lambda: not ctx.master.addons.get("proxyserver").connections)
+    await until(lambda: not bench.proxy.connections)
     async with addon(watch):
         await talk(bench, bench.plain)
         await until(lambda: "client_disconnected" in watch.seen and "server_disconnected" in watch.seen)
@@ -349,12 +350,6 @@ def limits(bench: Bench, more: str) -> Iterator[None]:
         yield
     finally:
         bench.proxy.rules.write_text(before)
-
-
-async def until(happened: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not happened():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)
 
 
 async def settled(value: Callable[[], int]) -> None:
