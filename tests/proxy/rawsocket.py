@@ -53,6 +53,8 @@ class RawSocket:
         self.client = client
         self.received = bytearray()
         self.head = ""
+        self.closed_with: tuple[int, str] | None = None
+        """Code and reason of the Close frame that `read_close` came upon."""
         self._reader = reader
         self._writer = writer
 
@@ -111,7 +113,13 @@ class RawSocket:
         while True:
             opcode, payload = await self.read_frame()
             if opcode == CLOSE:
-                return (struct.unpack("!H", payload[:2])[0], payload[2:].decode()) if payload else (1005, "")
+                self.closed_with = (struct.unpack("!H", payload[:2])[0], payload[2:].decode()) if payload else (1005, "")
+                return self.closed_with
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the network has not taken yet."""
+        return self._writer.transport.get_write_buffer_size()
 
     async def read_to_end(self) -> bytes:
         """What still comes before the connection ends; a reset is an end too."""
@@ -140,6 +148,12 @@ class RawSocket:
         transport = self._writer.transport
         assert isinstance(transport, asyncio.Transport)
         transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again after a pause."""
+        transport = self._writer.transport
+        assert isinstance(transport, asyncio.Transport)
+        transport.resume_reading()
 
     async def end(self) -> None:
         """Hang up; what the other side did not read is given up."""
@@ -191,6 +205,15 @@ async def upgraded(
         await found.read_head()
         assert found.status == 101, found.head
         yield found
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    for _ in range(int(_PATIENCE / 0.05)):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it never came to hold")
 
 
 Play = Callable[[RawSocket], Awaitable[None]]
