@@ -9,13 +9,14 @@ import socket
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
+from typing import Protocol
 
 import uvicorn
 
 from addons.doors import host_and_port
 from addons.tap import Tap
 from realtime.framing import Close
-from web.control import make_app
+from store.reader import LogReader
 
 
 class _Server(uvicorn.Server):
@@ -26,12 +27,23 @@ class _Server(uvicorn.Server):
         yield
 
 
+Live = Callable[[], list[dict[str, Any]]]
+Kill = Callable[[str], bool]
+
+
+class MakeApp(Protocol):
+    """Makes what answers on the control port: an ASGI application over the log, the live sessions and what ends one."""
+
+    def __call__(self, log: LogReader, live: Live, token: str, kill: Kill, *, hosts: tuple[str, ...]) -> Any: ...
+
+
 class Control:
     """Started after the doors listen; `token` is new with every start."""
 
-    def __init__(self, tap: Tap, live: Callable[[], list[dict[str, Any]]]) -> None:
+    def __init__(self, tap: Tap, live: Live, make_app: MakeApp) -> None:
         self.tap = tap
         self.live = live
+        self.make_app = make_app
         self.token = secrets.token_urlsafe(24)
         self.port = 0
         self._server: _Server | None = None
@@ -54,7 +66,7 @@ class Control:
             listener.close()
             raise
         self.port = listener.getsockname()[1]
-        app = make_app(self.tap.log.reader, self.live, self.token, self.kill, hosts=(host,))
+        app = self.make_app(self.tap.log.reader, self.live, self.token, self.kill, hosts=(host,))
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False, ws="none", loop="none")
         self._server = _Server(config)
         self._task = asyncio.get_running_loop().create_task(self._server.serve(sockets=[listener]), name="control port")

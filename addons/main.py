@@ -25,6 +25,8 @@ from mitmproxy.exceptions import OptionsError
 from mitmproxy.master import Master
 
 from addons import pipeline
+from addons.control import Control
+from addons.control import MakeApp
 from addons.doors import OPTIONS
 from addons.doors import modes
 from addons.seam import UnsupportedMitmproxy
@@ -58,25 +60,26 @@ class Ready:
     token: str
 
 
-async def serve(settings: Settings, *, on_ready: Callable[[Ready], None]) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit code. Raises StartError."""
+async def serve(settings: Settings, make_app: MakeApp, *, on_ready: Callable[[Ready], None]) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit code. `make_app` is what answers on the control port. Raises StartError."""
     try:
         tap = pipeline.prepare(settings)
     except pipeline.NotReady as error:
         raise StartError(str(error), error.exit_code) from None
     try:
-        return await _run(tap, on_ready)
+        return await _run(tap, make_app, on_ready)
     except UnsupportedMitmproxy as error:
         raise StartError(str(error)) from None
     finally:
         tap.log.close()
 
 
-async def _run(tap: Tap, on_ready: Callable[[Ready], None]) -> int:
+async def _run(tap: Tap, make_app: MakeApp, on_ready: Callable[[Ready], None]) -> int:
     ca = private_folder(tap.settings.data / "ca")
     master = Master(options.Options(confdir=str(ca)))
     master._legacy_log_events.uninstall()
     chain = pipeline.Pipeline(tap)
+    control = Control(tap, chain.live, make_app)
     servers = proxyserver.Proxyserver()
     scripts = script.ScriptLoader()
     master.addons.add(core.Core(), servers, next_layer.NextLayer(), tlsconfig.TlsConfig(), scripts, chain)
@@ -89,12 +92,16 @@ async def _run(tap: Tap, on_ready: Callable[[Ready], None]) -> int:
     stop = asyncio.Event()
     _on_signals(stop.set)
     try:
-        ready = await _until_ready(chain, servers, running)
+        await _until_running(chain, running)
         _check_scripts(scripts)
+        ready = await _ready(servers, control)
+        chain.doors.own.add(control.port)
         _settle_memory()
         on_ready(ready)
         await asyncio.wait({running, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait_for(chain.drain(), SHUTDOWN_SECONDS)
+        async with asyncio.timeout(SHUTDOWN_SECONDS):
+            await chain.drain()
+            await control.stop()
     except TimeoutError:
         logger.warning("what was not closed within %g s is cut", SHUTDOWN_SECONDS)
     finally:
@@ -103,23 +110,28 @@ async def _run(tap: Tap, on_ready: Callable[[Ready], None]) -> int:
     return 0
 
 
-async def _until_ready(chain: pipeline.Pipeline, servers: proxyserver.Proxyserver, running: asyncio.Task[None]) -> Ready:
-    """Wait until every door listens. Raises StartError for one that cannot."""
+async def _until_running(chain: pipeline.Pipeline, running: asyncio.Task[None]) -> None:
+    """Wait until mitmproxy has started. Raises StartError."""
     while not chain.is_running:
         if running.done():
             await running
             raise StartError("mitmproxy stopped while it was starting")
         await asyncio.sleep(0.005)
+
+
+async def _ready(servers: proxyserver.Proxyserver, control: Control) -> Ready:
+    """Open the control port behind the doors. Raises StartError for one that does not listen."""
     for instance in servers.servers:
         if instance.last_exception is not None:
             raise StartError(f"cannot listen: {instance.last_exception}; choose another address under `listen` in rules.yaml")
     try:
-        control = await chain.started()
+        address = await control.start()
     except OSError as error:
-        wanted = chain.control.address
-        raise StartError(f"cannot listen on {wanted} for the control port: {error.strerror}; change listen.control in rules.yaml") from None
+        raise StartError(
+            f"cannot listen on {control.address} for the control port: {error.strerror}; change listen.control in rules.yaml"
+        ) from None
     addresses = {instance.mode.type_name: _shown(instance.listen_addrs[0]) for instance in servers.servers}
-    return Ready(addresses["reverse"], addresses.get("regular"), control, chain.control.token)
+    return Ready(addresses["reverse"], addresses.get("regular"), address, control.token)
 
 
 def _check_scripts(loader: script.ScriptLoader) -> None:

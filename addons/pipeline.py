@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from addons.access import Access
-from addons.control import Control
 from addons.deadlines import Deadlines
 from addons.doors import Doors
 from addons.frames import Pin
@@ -68,7 +67,6 @@ class Pipeline:
         self.simulator = LocalSimulator()
         self.doors = Doors(tap)
         self.sessions = Sessions(tap, [Secrecy(), Pin(), Turns()])
-        self.control = Control(tap, self.live)
         self.is_running = False
         self.addons: list[Any] = [
             RulesWatch(tap),
@@ -83,16 +81,9 @@ class Pipeline:
     def running(self) -> None:
         self.is_running = True
 
-    async def started(self) -> str:
-        """Open the control port, once the doors listen; returns its HOST:PORT."""
-        address = await self.control.start()
-        self.doors.own.add(self.control.port)
-        return address
-
     async def drain(self) -> None:
         """Shut down in order: nothing new, live sessions told and recorded, then the rest."""
         await self.sessions.drain()
-        await self.control.stop()
         await self.simulator.stop()
 
     def live(self) -> list[dict[str, Any]]:

@@ -84,10 +84,11 @@ def _serve(paths: tuple[Path, ...], addresses: tuple[str | None, ...], on_ready:
     from addons.main import Settings  # takes seconds to import, which rules with errors need not wait for
     from addons.main import StartError
     from addons.main import serve
+    from web.control import make_app
 
     rules, data, *scripts = (path.resolve() for path in paths)
     try:
-        return asyncio.run(serve(Settings(rules, data, tuple(scripts), *addresses), on_ready=on_ready))
+        return asyncio.run(serve(Settings(rules, data, tuple(scripts), *addresses), make_app, on_ready=on_ready))
     except StartError as error:
         raise Failure("VT100" if error.exit_code == 2 else "VT101", str(error)) from None
 

@@ -32,6 +32,7 @@ from addons.main import Ready
 from addons.main import Settings
 from addons.main import serve
 from addons.pipeline import Pipeline
+from web.control import make_app
 
 PATIENCE = 20.0
 Play = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -66,7 +67,7 @@ async def proxy_inside(folder: Path, rules: str) -> AsyncIterator[Inside]:
     path = folder / "rules.yaml"
     path.write_text(rules)
     ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve(Settings(path, folder / "data"), on_ready=ready.set_result))
+    serving = asyncio.create_task(serve(Settings(path, folder / "data"), make_app, on_ready=ready.set_result))
     await asyncio.wait({serving, ready}, return_when=asyncio.FIRST_COMPLETED, timeout=PATIENCE)
     if serving.done():
         serving.result()

@@ -40,6 +40,7 @@ from addons.relay import RelayLayer
 from addons.seam import TESTED
 from addons.seam import UnsupportedMitmproxy
 from addons.seam import install
+from web.control import make_app
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -91,7 +92,7 @@ async def test_a_mitmproxy_outside_the_tested_range_is_refused(monkeypatch: pyte
         install(RelayLayer)
     (tmp_path / "rules.yaml").write_text(RULES)
     with pytest.raises(StartError, match=other):
-        await serve(Settings(tmp_path / "rules.yaml", tmp_path / "data"), on_ready=lambda ready: None)
+        await serve(Settings(tmp_path / "rules.yaml", tmp_path / "data"), make_app, on_ready=lambda ready: None)
 
 
 async def test_the_locked_version_is_the_tested_one() -> None:
