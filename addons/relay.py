@@ -7,6 +7,7 @@ frame through silently, and a live socket can be closed with a chosen code.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from collections.abc import Generator
@@ -40,6 +41,8 @@ from realtime.tunnel import Inspect
 from realtime.tunnel import Leg
 from realtime.tunnel import Tunnel
 from realtime.tunnel import Verdict
+
+logger = logging.getLogger(__name__)
 
 LINE: Final = "voicetap.line"
 """Key of `flow.metadata`: the flow's `Line`."""
@@ -105,7 +108,17 @@ class RelayLayer(layers.WebsocketLayer):
         self.state = self.begin
 
     def _handle_event(self, event: events.Event) -> Commands:
-        return self.state(event)
+        """An error of ours ends the session on both sides; mitmproxy would log it and leave them waiting."""
+        try:
+            yield from self.state(event)
+        except Exception:
+            logger.exception("the relay failed")
+            self.state = self.done
+            yield commands.CloseConnection(self.context.client)
+            if self.context.server.connected:
+                yield commands.CloseConnection(self.context.server)
+            yield WebsocketEndHook(self.flow)
+            self.flow.live = False
 
     def begin(self, _: events.Event) -> Commands:
         if REFUSED in self.flow.metadata:
