@@ -17,7 +17,6 @@ from addons.relay import REFUSED
 from addons.seam import BODY_LIMIT
 from addons.tap import Tap
 from addons.tap import door_of
-from addons.tap import utc_now
 from providers.base import Endpoint
 from providers.base import Pairs
 from providers.credentials import Presented
@@ -31,6 +30,7 @@ from rules.access import Key
 from rules.keys import allows
 from rules.keys import find_key
 from rules.keys import state
+from store.clock import utc_now
 
 logger = logging.getLogger(__name__)
 

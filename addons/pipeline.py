@@ -24,8 +24,8 @@ from addons.sessions import Sessions
 from addons.simulator import LocalSimulator
 from addons.tap import Settings
 from addons.tap import Tap
-from addons.tap import utc_now
 from rules.load import load_file
+from store.clock import utc_now
 from store.errors import StoreError
 from store.files import private_folder
 from store.log import Log

@@ -45,6 +45,7 @@ from providers.credentials import Presented
 from providers.credentials import credentials_of
 from providers.headers import asks_beta
 from providers.headers import asks_websocket
+from providers.headers import malformed
 from providers.paths import asked
 from providers.paths import names_agent
 from realtime.session import Session
@@ -141,6 +142,9 @@ class Routing:
         return KINDS[self.tap.rules.providers[target.provider].kind].endpoint(path, query)
 
     async def _open(self, flow: http.HTTPFlow, endpoint: Endpoint, presented: Presented, key: Key | None) -> None:
+        if malformed(flow.request.headers.items(multi=True)):
+            flow.response = refusal(400, "a header has a line break or another control character in it", code="malformed_header")
+            return
         flow.response = no_room(self.tap, key.id if key else None)
         if flow.response is not None:
             return

@@ -9,10 +9,10 @@ from typing import Final
 
 from addons.tap import Generation
 from addons.tap import Tap
-from addons.tap import utc_now
 from realtime.prices import PriceBook
 from rules.load import load_file
 from rules.model import Rules
+from store.clock import utc_now
 
 logger = logging.getLogger(__name__)
 

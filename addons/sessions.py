@@ -28,7 +28,6 @@ from addons.relay import Wake
 from addons.rules import keeps_texts
 from addons.tap import Tap
 from addons.tap import session_of
-from addons.tap import utc_now
 from realtime.errors import provider_error_event
 from realtime.frame import AUDIO
 from realtime.frame import Frame
@@ -38,6 +37,7 @@ from realtime.tunnel import Inspect
 from realtime.tunnel import Tunnel
 from realtime.tunnel import Verdict
 from rules.keys import state
+from store.clock import utc_now
 
 logger = logging.getLogger(__name__)
 

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
-from datetime import UTC
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 from typing import Literal
 
 from mitmproxy import http
 from mitmproxy.proxy.mode_specs import ReverseMode
-from store.log import Log
 
 from addons.relay import Line
 from realtime.prices import PriceBook
 from realtime.session import Session
 from rules.access import Key
 from rules.model import Rules
+from store.log import Log
 
 Door = Literal["gateway", "intercept"]
 
@@ -91,7 +88,3 @@ def session_of(flow: http.HTTPFlow) -> Session | None:
     """The realtime session of a flow, None for every other request."""
     found: Session | None = flow.metadata.get(SESSION)
     return found
-
-
-def utc_now() -> datetime:
-    return datetime.fromtimestamp(time.time(), UTC)

@@ -25,6 +25,8 @@ _REALTIME = "/v1/convai/realtime"
 
 
 class ElevenLabs(Provider):
+    """The agents' socket natively, and the OpenAI-style one."""
+
     kind = "elevenlabs"
     title = "ElevenLabs"
     session_path = _REALTIME

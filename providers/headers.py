@@ -5,6 +5,7 @@ Tracing headers and `baggage` are dropped too: ids of the caller's own systems a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -23,8 +24,14 @@ PASSED: Final = (
 _HOP_BY_HOP: Final = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 )
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 NEVER: Final = SECRET_HEADERS | _HOP_BY_HOP | {"host", "content-length", "openai-beta"}
 """Never pass, not even when the operator lists them. `OpenAI-Beta` is set again by the provider where the session is a beta one."""
+
+
+def malformed(headers: Iterable[tuple[str, str]]) -> bool:
+    """Whether a header has a control character in it: a lone line break is the end of a line to some servers, and not to others."""
+    return any(_CONTROL.search(text) for header in headers for text in header)
 
 
 def passed(headers: Iterable[tuple[str, str]], *more: Iterable[str]) -> Pairs:

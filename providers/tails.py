@@ -16,6 +16,8 @@ from providers.base import Family
 
 @dataclass(frozen=True, slots=True)
 class Tail:
+    """What the end of a path asks for."""
+
     endpoint: EndpointName
     family: Family = "realtime"
     call_id: str | None = None

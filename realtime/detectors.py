@@ -26,6 +26,8 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Detector:
+    """What may be meant, and the check that says whether it is."""
+
     candidate: Regex
     check: Callable[[str], bool] = bool
 

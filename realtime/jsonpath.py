@@ -25,6 +25,8 @@ class PathError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Member:
+    """`.name`: one member of an object."""
+
     name: str
 
     def of(self, value: Any) -> Iterable[Any]:
@@ -33,6 +35,8 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Element:
+    """`[0]`: one element of an array, from the end where negative."""
+
     index: int
 
     def of(self, value: Any) -> Iterable[Any]:
@@ -43,12 +47,16 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Every:
+    """`[*]`: each member or element."""
+
     def of(self, value: Any) -> Iterable[Any]:
         return children(value)
 
 
 @dataclass(frozen=True, slots=True)
 class Anywhere:
+    """`..name`: members of that name at any depth."""
+
     name: str
 
     def of(self, value: Any) -> Iterable[Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
-from datetime import UTC
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -69,7 +68,7 @@ class PriceBook:
     packaged price as a whole. `now` tells the day whose prices hold.
     """
 
-    def __init__(self, overlay: Mapping[str, Entry] | None = None, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, overlay: Mapping[str, Entry] | None = None, *, now: Callable[[], datetime]) -> None:
         self._own = {model.casefold(): _rates(entry) for model, entry in (overlay or {}).items()}
         self._list = PriceList(now)
 

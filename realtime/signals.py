@@ -58,11 +58,15 @@ class UserItem:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
+    """The user began to speak, as the provider's voice detection heard it."""
+
     item_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
+    """The user stopped; starts the latency clock."""
+
     item_id: str | None = None
 
 
@@ -102,6 +106,8 @@ class ResponseRequested:
 
 @dataclass(frozen=True, slots=True)
 class ResponseStarted:
+    """The model begins an answer."""
+
     response_id: str | None
     out_of_band: bool = False
     """True where the provider says so (`conversation_id: null`)."""

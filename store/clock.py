@@ -11,6 +11,7 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
+    """The time of the wall clock, aware."""
     return datetime.now(UTC)
 
 

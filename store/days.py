@@ -13,10 +13,12 @@ _NAME: Final = re.compile(r"(\d{4}-\d{2}-\d{2})\.jsonl")
 
 
 def folder_of(data: Path) -> Path:
+    """Where a data folder keeps its log."""
     return data / FOLDER
 
 
 def file_of(folder: Path, day: str) -> Path:
+    """The file of a day, `YYYY-MM-DD`."""
     return folder / f"{day}.jsonl"
 
 

@@ -25,6 +25,10 @@ class Authority:
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self._key = ec.generate_private_key(ec.SECP256R1())
         made = self._made(self._name, self._key, DAY).add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        made = made.add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
+        usage = dict.fromkeys(("digital_signature", "key_cert_sign", "crl_sign"), True)
+        others = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only")
+        made = made.add_extension(x509.KeyUsage(**usage, **dict.fromkeys(others, False)), critical=True)
         self.file = folder / f"{name}.pem"
         self.file.write_bytes(made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
@@ -53,6 +57,7 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(min(now, now + valid) - DAY)
             .not_valid_after(now + valid)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
 
 

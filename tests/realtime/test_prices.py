@@ -266,11 +266,12 @@ def test_a_sum_of_priced_and_unpriced_shows_both() -> None:
 def test_prices_are_read_without_opening_a_socket_and_without_a_thread() -> None:
     script = """
 import socket, threading
+from datetime import UTC, datetime
 def refuse(*a, **k): raise AssertionError("a socket was opened")
 socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
 from realtime.prices import PriceBook
 from realtime.usage import Usage
-assert PriceBook().cost("openai", "gpt-realtime", Usage(input_tokens=1, input_text=1)).priced
+assert PriceBook(now=lambda: datetime.now(UTC)).cost("openai", "gpt-realtime", Usage(input_tokens=1, input_text=1)).priced
 assert threading.active_count() == 1, threading.enumerate()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)

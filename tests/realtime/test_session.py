@@ -1,6 +1,8 @@
 """A session from frames to records, without a socket."""
 
 import json
+from datetime import UTC
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -33,7 +35,7 @@ def session(**changed: Any) -> Session:
         "opened": 100.0,
         "offset": 1_000_000.0,
         "text_limit": 1024,
-        "prices": PriceBook({}),
+        "prices": PriceBook(now=lambda: datetime(2026, 11, 21, tzinfo=UTC)),
         "aliases": {},
         "grouping": None,
         "client": Client("127.0.0.1", "test", None, "/v1/realtime"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from datetime import UTC
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,8 @@ class Played:
         frames = [_frame(line, 0.05 * number) for number, line in enumerate(lines) if "event" in line or "bytes" in line]
         self.expected: dict[str, Any] = lines[-1]["expect"]
         self.tracker = TurnTracker(path.stem)
-        self.ledger = Ledger(PriceBook(), lines[0]["provider"], lines[0]["query"].get("model"))
+        prices = PriceBook(now=lambda: datetime(2026, 11, 21, tzinfo=UTC))
+        self.ledger = Ledger(prices, lines[0]["provider"], lines[0]["query"].get("model"))
         self.dialect = make(detect(next(frame for frame in frames if not frame.from_client)) or "openai")
         for frame in frames:
             self._take(self.dialect.signals(frame), frame.from_client, frame.at)
