@@ -22,6 +22,7 @@ from cli.keystore import forget_first_key
 from cli.keystore import make_first_key
 from cli.keystore import stored_ids
 from cli.keystore import stored_keys
+from cli.logformat import LogFormat
 from cli.options import DATA
 from cli.options import RULES
 from cli.options import DataFolder
@@ -108,6 +109,8 @@ def _check_addresses(rules: Rules, data: Path, given: dict[str, str | None]) -> 
 
 
 def _log_to_stderr(quiet: bool) -> None:
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LogFormat())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     if not quiet:
         logging.getLogger("addons").setLevel(logging.INFO)
