@@ -11,6 +11,7 @@ from hashlib import sha256
 
 import pytest
 import pytest_asyncio
+from proxying import KEY
 from proxying import OTHER_KEY
 from proxying import RULES
 from proxying import Proxy
@@ -25,6 +26,7 @@ from rawsocket import RawSocket
 from rawsocket import RawUpstream
 from rawsocket import accept
 from rawsocket import dialled
+from rawsocket import eventually
 from rawsocket import frame
 from rawsocket import handshake
 from rawsocket import raw_upstream
@@ -75,7 +77,7 @@ async def hesitate(connection: RawSocket) -> None:
     await connection.read_to_end()
 
 
-PLAYS = {"collect": collect, "oblige": oblige, "hesitate": hesitate}
+PLAYS = {"collect": collect, "oblige": oblige, "hesitate": hesitate, "": hesitate}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -321,3 +323,51 @@ async def refused(proxy: Proxy) -> tuple[int, dict[str, str], dict[str, str]]:
         await client.write(handshake(SIM))
         await client.read_head()
         return client.status, json.loads(await client.read_body())["error"], client.headers
+
+
+SLOW = {
+    "nothing": (b"", b""),
+    "half a head": (b"GET /v1/realtime HTTP/1.1\r\nHost: localhost\r\n", b"X-A: b\r\n"),
+    "half a body": (
+        f"POST /v1/realtime/sessions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\nContent-Length: 1000\r\n\r\n".encode(),
+        b"x",
+    ),
+    "half a TLS handshake": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", b"\x03"),
+    "after an answer": (b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\nGET /v1/mod", b"e"),
+}
+
+
+INTERCEPTED = ("nothing", "half a head", "half a TLS handshake")
+"""Bodies and kept connections are the app's own affair there."""
+
+
+@pytest.mark.parametrize(("door", "what"), [*(("gateway", what) for what in SLOW), *(("intercept", what) for what in INTERCEPTED)])
+async def test_who_takes_too_long_to_ask_is_hung_up_on(stage: Stage, door: str, what: str) -> None:
+    first, more = SLOW[what]
+    async with dialled(getattr(stage.proxy, door)) as client:
+        await client.write(first)
+        trickle = asyncio.create_task(drip(client, more))
+        answer = await client.read_to_end()
+        await trickle
+    assert (b"HTTP/1.1 401" in answer) == (what == "after an answer")
+
+
+async def drip(client: RawSocket, data: bytes) -> None:
+    """A little every now and then, for as long as it is taken."""
+    try:
+        for _ in range(200 if data else 0):
+            await client.write(data)
+            await asyncio.sleep(0.1)
+    except OSError:
+        return
+    assert not data, "it was let to go on"
+
+
+async def test_a_tunnel_without_traffic_is_left_alone(stage: Stage) -> None:
+    async with dialled(stage.proxy.intercept) as client:
+        await client.write(f"CONNECT {stage.raw.address} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await client.read_head()
+        assert client.status == 200
+        await asyncio.sleep(1.5)
+        await client.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await eventually(lambda: bool(stage.raw.seen) and "GET / HTTP/1.1" in stage.raw.seen[-1].head)
