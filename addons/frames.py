@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Literal
 
 from realtime.frame import Frame
 from realtime.session import Session
 from realtime.tunnel import Verdict
 
-REDACTED: Final = b"[redacted by voicetap]"
-
 
 class Turns:
     """Reads, never judges."""
 
-    audio = True
+    audio: Literal["later", "never"] = "later"
 
     def frame(self, session: Session, frame: Frame) -> Verdict | None:
         session.observe(frame)
@@ -24,20 +22,21 @@ class Turns:
 class Secrecy:
     """Keeps credentials on their own side of the proxy: a provider that echoes a header, an app that says its key."""
 
-    audio = False
+    audio: Literal["later", "never"] = "never"
 
     def frame(self, session: Session, frame: Frame) -> Verdict | None:
         secret = session.secrets.client if frame.from_client else session.secrets.upstream
-        if not secret or frame.head.audio or frame.head.delta or secret not in frame.payload:
+        blanked = secret.blanked(frame.payload)
+        if blanked is frame.payload:
             return None
         session.leaks += 1
-        return Verdict("replace", payload=frame.payload.replace(secret, REDACTED))
+        return Verdict("replace", payload=blanked)
 
 
 class Pin:
     """Holds a session to the model it was let in with."""
 
-    audio = False
+    audio: Literal["later", "never"] = "never"
 
     def frame(self, session: Session, frame: Frame) -> Verdict | None:
         verdict = session.pin.check(frame)

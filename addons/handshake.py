@@ -19,10 +19,12 @@ from providers.credentials import Presented
 from providers.credentials import answered
 from providers.credentials import credentials_of
 from providers.headers import passed
+from realtime.secrecy import Secret
 from realtime.session import Session
 from rules.upstream import Provider
 
 _KEPT: Final = ("upgrade", "connection", "sec-websocket-key", "sec-websocket-version")
+_WAIT: Final = re.compile(r"\d{1,9}|[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT")
 _LOGGED_BODY: Final = 300
 _SECRET: Final = re.compile(r"(?i)(bearer\s+\S+|\b(?:sk|ek|vt|xai|pk|key)[-_][\w-]{6,}|AIza[\w-]{10,}|[\w+/=-]{24,})")
 
@@ -54,8 +56,12 @@ def rewrite(request: http.Request, presented: Presented, config: Provider, upstr
     request.headers = http.Headers([(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in fields])
 
 
-def upgraded(response: http.Response, offered: tuple[str, ...]) -> None:
-    """Correct the provider's 101 for the client: a subprotocol that it offered, and no extensions."""
+def upgraded(response: http.Response, offered: tuple[str, ...], secret: Secret) -> None:
+    """Correct the provider's 101 for the client: a subprotocol that it offered, no extensions, and nothing that is not its own."""
+    response.reason = "Switching Protocols"
+    for name, value in response.headers.items(multi=True):
+        if name.lower() == "set-cookie" or secret.within(value.encode(errors="surrogateescape")):
+            response.headers.pop(name, None)
     chosen = answered(offered, response.headers.get("sec-websocket-protocol"))
     response.headers.pop("sec-websocket-protocol", None)
     response.headers.pop("sec-websocket-extensions", None)
@@ -68,21 +74,21 @@ def refused(session: Session, response: http.Response) -> http.Response:
     status = response.status_code
     if status == 429:
         wait = response.headers.get("retry-after", "")
-        headers = {"retry-after": wait} if re.fullmatch(r"[\w :,+-]{1,40}", wait) else None
+        headers = {"retry-after": wait} if _WAIT.fullmatch(wait) else None
         return refusal(429, f"provider {session.provider} limits the rate", code="upstream_rate_limit", headers=headers)
     return refusal(502, f"provider {session.provider} refused the session with status {status}", code="upstream_refused")
 
 
-def own_secrets(request: http.Request) -> tuple[bytes, ...]:
+def own_secret(request: http.Request) -> Secret:
     """The credential that a request carries upstream."""
     value = credentials_of(request.headers.items(multi=True), tuple(request.query.items(multi=True))).value
-    return (value.encode("utf-8", "surrogateescape"),) if value else ()
+    return Secret((value or "").encode(errors="surrogateescape"))
 
 
-def body_for_log(response: http.Response, secrets: tuple[bytes, ...]) -> str:
+def body_for_log(response: http.Response, *secrets: Secret) -> str:
     """The start of an error body for the operator, in one line of ASCII, without these secrets and all that looks like one."""
     body = response.raw_content or b""
-    for secret in filter(None, secrets):
-        body = body.replace(secret, b"[redacted]")
+    for secret in secrets:
+        body = secret.blanked(body)
     text = _SECRET.sub("[redacted]", body[: 2 * _LOGGED_BODY].decode(errors="replace"))
     return json.dumps(text[:_LOGGED_BODY])

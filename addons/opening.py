@@ -17,8 +17,9 @@ from providers.credentials import Presented
 from providers.headers import grouping
 from realtime.dialects import make
 from realtime.pin import ModelPin
+from realtime.secrecy import Secret
+from realtime.secrecy import Secrets
 from realtime.session import Client
-from realtime.session import Secrets
 from realtime.session import Session
 from rules.access import LOCAL
 from rules.access import Key
@@ -64,7 +65,7 @@ def session_for(
             origin=headers.get("origin", "")[:_SHOWN] or None,
             path=flow.request.path.partition("?")[0][:_SHOWN],
         ),
-        secrets=Secrets(credential.encode(), (presented.value or "").encode() if key is not None else b""),
+        secrets=Secrets(Secret(credential.encode()), Secret((presented.value or "").encode(errors="surrogateescape") if key else b"")),
     )
 
 

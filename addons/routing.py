@@ -20,7 +20,7 @@ from addons.access import no_room
 from addons.access import refuse_credential
 from addons.answers import refusal
 from addons.handshake import body_for_log
-from addons.handshake import own_secrets
+from addons.handshake import own_secret
 from addons.handshake import own_way
 from addons.handshake import point_at
 from addons.handshake import refused
@@ -109,7 +109,7 @@ class Routing:
         if session is None or flow.response is None or session.id not in self.tap.opening:
             return
         if flow.websocket is not None:
-            upgraded(flow.response, flow.metadata[_OFFERED])
+            upgraded(flow.response, flow.metadata[_OFFERED], session.secrets.upstream)
         else:
             self._failed(flow, session, flow.response.status_code)
 
@@ -246,13 +246,14 @@ class Routing:
         return refusal(502, f"provider {session.provider} cannot be reached", code="upstream_unreachable")
 
     def _failed(self, flow: http.HTTPFlow, session: Session, status: int) -> None:
-        """The upstream refused the handshake. The gateway's client is told so cleanly; an intercepted app sees the original."""
+        """The upstream refused. The client is told so cleanly; an intercepted app with its own credential sees the original."""
         response = flow.response
         ours = response is None or ANSWERED in flow.metadata
         if response is not None and not ours:
-            shown = (session.secrets.upstream, *own_secrets(flow.request))
-            logger.warning("%s: %s refused the handshake: %s %s", session.id, session.upstream_host, status, body_for_log(response, shown))
-            if session.door == "gateway" or status == HTTPStatus.SWITCHING_PROTOCOLS:
+            injected = session.secrets.upstream
+            body = body_for_log(response, injected, own_secret(flow.request))
+            logger.warning("%s: %s refused the handshake: %s %s", session.id, session.upstream_host, status, body)
+            if session.door == "gateway" or injected.value or status == HTTPStatus.SWITCHING_PROTOCOLS:
                 flow.response = refused(session, response)
         answered_with = flow.response.status_code if flow.response else status
         self._refused(session, answered_with, status if not ours else None)

@@ -13,13 +13,14 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Final
-from typing import Protocol
 
 from mitmproxy import ctx
 from mitmproxy import http
 from mitmproxy.addons.proxyserver import Proxyserver
 
 from addons import takeover
+from addons.inspection import FrameHook
+from addons.inspection import Inspection
 from addons.record import write
 from addons.relay import KILLED
 from addons.relay import LINE
@@ -29,11 +30,9 @@ from addons.rules import keeps_texts
 from addons.tap import Tap
 from addons.tap import session_of
 from realtime.errors import provider_error_event
-from realtime.frame import AUDIO
 from realtime.frame import Frame
 from realtime.framing import Close
 from realtime.session import Session
-from realtime.tunnel import Inspect
 from realtime.tunnel import Tunnel
 from realtime.tunnel import Verdict
 from rules.keys import state
@@ -57,24 +56,12 @@ CODES: Final = {
 """What the error event before a close of our own says, by close code: (type, code)."""
 
 
-Hook = Callable[[Session, Frame], Verdict | None]
-
-
-class FrameHook(Protocol):
-    """An addon that looks at frames: synchronous, without I/O. `audio`: whether it has a say about messages of mere audio."""
-
-    audio: bool
-
-    def frame(self, session: Session, frame: Frame) -> Verdict | None: ...
-
-
 class Sessions:
     """Makes the line of each session and sees it through to its record."""
 
     def __init__(self, tap: Tap, hooks: Sequence[FrameHook]) -> None:
         self.tap = tap
-        self.hooks = [hook.frame for hook in hooks]
-        self.audio_hooks = [hook.frame for hook in hooks if hook.audio]
+        self.inspection = Inspection(tap, hooks, self._write_turns)
         self._task: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
         self._journaled: dict[str, tuple[float, int]] = {}
@@ -88,7 +75,7 @@ class Sessions:
         servers: Proxyserver = ctx.master.addons.get("proxyserver")
         handler = servers.connections[flow.client_conn.id]
         scripted = _has_listeners()
-        inspect = self._inspect(session) if session is not None else _pass
+        inspect = self.inspection.of(session) if session is not None else _pass
         line = Line(
             flow,
             Tunnel(
@@ -96,6 +83,7 @@ class Sessions:
                 now=time.monotonic(),
                 message_limit=self.tap.rules.limits.message,
                 error_event=_error_event(session),
+                reason=_reason(session),
                 deferred=scripted,
             ),
             inspect,
@@ -144,29 +132,11 @@ class Sessions:
         if not self.tap.live:
             self._idle.set()
         now = time.monotonic()
+        self.inspection.read(session)
         session.end(found[1].tunnel.ending, now, found[1].delay)
         self._write_turns(session, now)
         write(self.tap.log.session_closed, session.id, session.closing_record())
         logger.info("%s: %s", session.id, session.summary())
-
-    def _inspect(self, session: Session) -> Inspect:
-        hooks, audio_hooks, pin = self.hooks, self.audio_hooks, session.pin
-
-        def inspect(frame: Frame) -> Verdict | None:
-            verdict = None
-            try:
-                wanted = audio_hooks if frame.head.type in AUDIO and not pin.waiting else hooks
-                verdict = ask(wanted, session, frame)
-            except Exception:
-                logger.exception("%s: a frame hook failed on %r", session.id, frame.type[:80])
-                session.hook_failures += 1
-                if self.tap.rules.on_error == "block":
-                    return Verdict("close", close=Close(1011, "internal error"))
-            if session.dirty:
-                self._write_turns(session, frame.at)
-            return verdict
-
-        return inspect
 
     async def _watch(self) -> None:
         while True:
@@ -231,21 +201,6 @@ class Sessions:
         write(self.tap.log.session_changed, session.id, session.progress_record(now))
 
 
-def ask(hooks: Sequence[Hook], session: Session, frame: Frame) -> Verdict | None:
-    """What all hooks together say: each sees the message as the one before it left it, `drop` and `close` end the asking."""
-    verdict = None
-    for hook in hooks:
-        found = hook(session, frame)
-        if found is None:
-            continue
-        verdict = found if verdict is None else verdict.then(found)
-        if found.action in ("drop", "close"):
-            break
-        if found.action == "replace":
-            frame = Frame(frame.from_client, found.payload, text=frame.text, at=frame.at, injected=frame.injected)
-    return verdict
-
-
 def _key_gone(session: Session, keys: Mapping[str, str]) -> Close | None:
     found = "ok" if session.door == "intercept" else keys.get(session.principal, "removed")
     return None if found == "ok" else Close(1008, f"key {found}")
@@ -268,6 +223,15 @@ def _error_event(session: Session | None) -> Callable[[Close], bytes | None]:
         return provider_error_event(close.reason, type=kind, code=code, dialect=session.dialect.name)
 
     return event
+
+
+def _reason(session: Session | None) -> Callable[[bool, str], str]:
+    def reason(from_client: bool, text: str) -> str:
+        if session is None:
+            return text
+        return (session.secrets.client if from_client else session.secrets.upstream).blanked_text(text)
+
+    return reason
 
 
 def _has_listeners() -> bool:

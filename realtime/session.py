@@ -27,6 +27,7 @@ from realtime.ledger import Ledger
 from realtime.meter_audio import AudioMeter
 from realtime.pin import ModelPin
 from realtime.prices import PriceBook
+from realtime.secrecy import Secrets
 from realtime.signals import AudioIn
 from realtime.signals import AudioOut
 from realtime.signals import ProviderError
@@ -53,14 +54,6 @@ class Client:
 
     def record(self) -> dict[str, str | None]:
         return {"address": self.address, "agent": self.agent, "origin": self.origin, "path": self.path}
-
-
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """What must not cross: the provider's credential towards the app, the app's key towards the provider."""
-
-    upstream: bytes = field(default=b"", repr=False)
-    client: bytes = field(default=b"", repr=False)
 
 
 @dataclass(slots=True)
@@ -110,6 +103,8 @@ class Session:
     provider_model: str | None = None
     quota: str | None = None
     """Why the provider will answer nothing more on this account, once it said so."""
+    unread: list[Frame] = field(default_factory=list, repr=False)
+    """Audio that has crossed and was not looked at yet."""
     undecided: bool = False
     """True until the first frame of a server whose dialect its path does not tell."""
     dirty: bool = False

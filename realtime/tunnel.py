@@ -140,6 +140,7 @@ class Tunnel:
         message_limit: int = 16 << 20,
         held_limit: int = 16 << 20,
         error_event: Callable[[Close], bytes | None] = lambda close: None,
+        reason: Callable[[bool, str], str] = lambda from_client, text: text,
         deferred: bool = False,
     ) -> None:
         self.client = Leg("client", message_limit, now)
@@ -149,6 +150,8 @@ class Tunnel:
         self._inspect = inspect
         self._held_limit = held_limit
         self._error_event = error_event
+        self._reason = reason
+        """What the other side and the record get to see of a side's close reason."""
         self._deferred = deferred
         """Held messages are settled from outside after each `receive`, which then calls `conclude`."""
 
@@ -257,7 +260,8 @@ class Tunnel:
         if message.opcode == PING:
             source.send(PONG, message.payload)
         elif message.opcode == CLOSE:
-            source.closed = close = decode_close(message.payload)
+            code, reason = decode_close(message.payload)
+            source.closed = close = Close(code, self._reason(source is self.client, reason))
             if self.ending is None:
                 self.ending = Ending(close.code, close.reason, source.name)
 

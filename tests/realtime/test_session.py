@@ -12,6 +12,8 @@ from realtime.dialects import make
 from realtime.frame import Frame
 from realtime.pin import ModelPin
 from realtime.prices import PriceBook
+from realtime.secrecy import Secret
+from realtime.secrecy import Secrets
 from realtime.session import Client
 from realtime.session import Session
 from realtime.tunnel import Ending
@@ -129,7 +131,5 @@ def test_a_server_of_unknown_make_gives_its_dialect_away() -> None:
 
 
 def test_no_credential_is_in_the_representation() -> None:
-    from realtime.session import Secrets
-
-    made = session(secrets=Secrets(b"sk-canary", b"vt_canary"))
+    made = session(secrets=Secrets(Secret(b"sk-canary"), Secret(b"vt_canary")))
     assert "canary" not in repr(made)

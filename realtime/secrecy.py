@@ -1,0 +1,73 @@
+"""What must not cross the proxy, in every form in which an honest program may repeat it; found and blanked in bytes and text.
+
+A peer that means to pass a secret on can always disguise it; this is about echoes: error texts, debug headers, logs.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Final
+from urllib.parse import quote
+
+REDACTED: Final = b"[redacted by voicetap]"
+
+SHORTEST: Final = 8
+"""Bytes of the shortest secret that is looked for: local servers take `none` or `dummy`, which are words of every conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A credential; `forms` are the spellings to look for, none where it is too short."""
+
+    value: bytes = field(default=b"", repr=False)
+    forms: tuple[bytes, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        made = dict.fromkeys(_forms(self.value)) if len(self.value) >= SHORTEST else ()
+        object.__setattr__(self, "forms", tuple(made))
+
+    def within(self, data: bytes) -> bool:
+        """Whether `data` has it in one of its forms."""
+        return any(form in data for form in self.forms)
+
+    def blanked(self, data: bytes) -> bytes:
+        """`data` with a note in the place of each form; `data` itself where there is none."""
+        for form in self.forms:
+            if form in data:
+                data = data.replace(form, REDACTED)
+        return data
+
+    def blanked_text(self, text: str) -> str:
+        """As `blanked`."""
+        return self.blanked(text.encode(errors="surrogateescape")).decode(errors="surrogateescape") if self.forms else text
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What must not cross: the provider's credential towards the app, the app's key towards the provider."""
+
+    upstream: Secret = Secret()
+    client: Secret = Secret()
+
+
+def _forms(secret: bytes) -> Iterator[bytes]:
+    """As it is, with the JSON escapes that common encoders use, in a URL, and in base64 behind any number of other bytes."""
+    yield secret
+    yield secret.replace(b"/", b"\\/")
+    yield secret.replace(b"+", b"\\u002B")
+    yield secret.replace(b"=", b"\\u003d")
+    yield quote(secret, safe="").encode()
+    for before in range(3):
+        encoded = _aligned(secret, before)
+        yield encoded
+        yield encoded.translate(bytes.maketrans(b"+/", b"-_"))
+
+
+def _aligned(secret: bytes, before: int) -> bytes:
+    """The characters that base64 has for the secret behind `before` (modulo 3) bytes, whatever those and the following ones are."""
+    bits = 8 * before
+    first, last = -(-bits // 6), (bits + 8 * len(secret)) // 6
+    return b64encode(bytes(before) + secret)[first:last]
