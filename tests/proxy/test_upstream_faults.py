@@ -216,7 +216,7 @@ async def test_the_operator_reads_what_the_provider_said_without_its_secrets(sta
     await refused(stage, "raw/m-leak", "leak-again")
     line = await said(stage.proxy, "refused the handshake: 401", before)
     assert "org-private" in line
-    assert "[redacted]" in line
+    assert "[redacted by voicetap]" in line
     assert SECRET not in line
 
 
