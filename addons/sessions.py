@@ -19,6 +19,7 @@ from mitmproxy import http
 from mitmproxy.addons.proxyserver import Proxyserver
 
 from addons import takeover
+from addons.inspection import FAILED
 from addons.inspection import FrameHook
 from addons.inspection import Inspection
 from addons.record import write
@@ -178,6 +179,8 @@ class Sessions:
             return Close(1008, f"a side did not read for {limits.write:g} s")
         if self.tap.log.failure is not None and self.tap.rules.on_error == "block":
             return Close(1011, "the log cannot be written")
+        if session.hook_failures and self.tap.rules.on_error == "block":
+            return FAILED.close
         if session.quota is not None:
             return Close(1008, session.quota)
         return session.pin.overdue(now)

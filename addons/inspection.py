@@ -1,0 +1,115 @@
+"""The way of a message past the frame hooks.
+
+Nearly all that crosses is mere audio, on which no hook has a say: it is relayed at once and read a moment later, together
+with that of all other sessions, which costs a fraction of reading each by itself. Everything else is read before it is
+relayed, after the audio that came before it, so every hook sees a session's messages in their order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Final
+from typing import Literal
+from typing import Protocol
+
+from addons.tap import Tap
+from realtime.frame import AUDIO
+from realtime.frame import Frame
+from realtime.framing import Close
+from realtime.session import Session
+from realtime.tunnel import Inspect
+from realtime.tunnel import Verdict
+
+logger = logging.getLogger(__name__)
+
+LATER_SECONDS: Final = 0.02
+MAX_UNREAD: Final = 16
+"""Audio messages of one session that wait to be read; more are read at once."""
+
+Hook = Callable[[Session, Frame], Verdict | None]
+FAILED: Final = Verdict("close", close=Close(1011, "internal error"))
+
+
+class FrameHook(Protocol):
+    """An addon that looks at frames: synchronous, without I/O.
+
+    `audio`: whether it looks at messages of mere audio, `later` when they have crossed (its verdict then counts for
+    nothing), or `never`.
+    """
+
+    audio: Literal["later", "never"]
+
+    def frame(self, session: Session, frame: Frame) -> Verdict | None: ...
+
+
+class Inspection:
+    """All hooks of the proxy. `changed` is called when a session's turns may have changed, with the time of the message."""
+
+    def __init__(self, tap: Tap, hooks: Sequence[FrameHook], changed: Callable[[Session, float], None]) -> None:
+        self.tap = tap
+        self.hooks = [hook.frame for hook in hooks]
+        self.later = [hook.frame for hook in hooks if hook.audio == "later"]
+        self.changed = changed
+        self._waiting: list[Session] = []
+
+    def of(self, session: Session) -> Inspect:
+        """What a session's tunnel asks about each message."""
+        pin, unread, waiting = session.pin, session.unread, self._waiting
+
+        def inspect(frame: Frame) -> Verdict | None:
+            if frame.head.type in AUDIO and not pin.waiting:
+                unread.append(frame)
+                if len(unread) == 1:
+                    waiting.append(session)
+                    if len(waiting) == 1:
+                        asyncio.get_running_loop().call_later(LATER_SECONDS, self.catch_up)
+                elif len(unread) >= MAX_UNREAD:
+                    self.read(session)
+                return None
+            if unread:
+                self.read(session)
+            verdict = self._ask(self.hooks, session, frame)
+            if session.dirty:
+                self.changed(session, frame.at)
+            return verdict
+
+        return inspect
+
+    def read(self, session: Session) -> None:
+        """Show a session's waiting audio to the hooks that look at it."""
+        for frame in session.unread:
+            self._ask(self.later, session, frame)
+        session.unread.clear()
+
+    def catch_up(self) -> None:
+        """The same for all sessions."""
+        waiting = self._waiting.copy()
+        self._waiting.clear()
+        for session in waiting:
+            self.read(session)
+
+    def _ask(self, hooks: Sequence[Hook], session: Session, frame: Frame) -> Verdict | None:
+        try:
+            return ask(hooks, session, frame)
+        except Exception:
+            logger.exception("%s: a frame hook failed on %r", session.id, frame.type[:80])
+            session.hook_failures += 1
+            return FAILED if self.tap.rules.on_error == "block" else None
+
+
+def ask(hooks: Sequence[Hook], session: Session, frame: Frame) -> Verdict | None:
+    """What all hooks together say: each sees the message as the one before it left it, `drop` and `close` end the asking."""
+    verdict = None
+    for hook in hooks:
+        found = hook(session, frame)
+        if found is None:
+            continue
+        verdict = found if verdict is None else verdict.then(found)
+        if found.action in ("drop", "close"):
+            break
+        if found.action == "replace":
+            frame = Frame(frame.from_client, found.payload, text=frame.text, at=frame.at, injected=frame.injected)
+    return verdict
