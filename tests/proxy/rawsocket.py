@@ -248,11 +248,11 @@ class RawUpstream:
             await connection.end()
 
 
-async def accept(connection: RawSocket) -> None:
-    """Answer the handshake."""
+async def accept(connection: RawSocket, more: str = "", reason: str = "Switching Protocols") -> None:
+    """Answer the handshake, with more header lines."""
     key = connection.headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
     answer = b64encode(sha1(key.encode(), usedforsecurity=False).digest()).decode()
-    head = f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {answer}\r\n\r\n"
+    head = f"HTTP/1.1 101 {reason}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {answer}\r\n{more}\r\n"
     await connection.write(head.encode())
 
 

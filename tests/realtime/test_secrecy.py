@@ -25,6 +25,8 @@ VALUE = b"sk-proj_AZ09/+=.~tail"
         json.dumps({"message": VALUE.decode()}).encode(),
         json.dumps({"message": VALUE.decode()}).replace("/", "\\/").encode(),
         json.dumps({"message": VALUE.decode()}).replace("+", "\\u002B").encode(),
+        json.dumps({"message": VALUE.decode()}).replace("/", "\\/").replace("+", "\\u002B").replace("=", "\\u003d").encode(),
+        "".join(f"\\u{byte:04X}" for byte in VALUE).encode(),
         quote(VALUE, safe="").encode(),
     ],
 )
