@@ -1,15 +1,11 @@
-"""Keys made on the command line, as a running proxy sees them: looked at again at most twice a second."""
+"""Keys made on the command line, as a running proxy sees them: a key is good the moment it was made, and not once it is revoked."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import Final
 
 from rules.access import Key
 from store.state import State
-
-_FRESH_SECONDS: Final = 0.5
 
 
 class Keyring:
@@ -17,15 +13,11 @@ class Keyring:
 
     def __init__(self, data: Path) -> None:
         self._state = State(data)
-        self._read_at = 0.0
-        self._keys: tuple[Key, ...] = ()
+        self._keys: tuple[Key, ...] | None = None
 
     def keys(self) -> tuple[Key, ...]:
-        """All of them, revoked ones too."""
-        now = time.monotonic()
-        if now - self._read_at >= _FRESH_SECONDS or not self._read_at:
-            self._read_at = now
-            self._state.refresh()
+        """All of them, revoked ones too. Looks at the file each time, reads it only where it grew."""
+        if self._state.refresh() or self._keys is None:
             self._keys = tuple(Key.model_validate(dict(document)) for document in self._state.keys.all())
         return self._keys
 

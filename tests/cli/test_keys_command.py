@@ -37,11 +37,11 @@ def test_the_proxy_takes_it_and_lets_go_of_it(cli: Cli, data: Path) -> None:
     keyring = Keyring(data)
     assert keyring.usable() == []
     secret = cli("keys", "new", "kiosk", "--json").json["key"]
-    found = find_key(Keyring(data).keys(), secret)
+    found = find_key(keyring.keys(), secret)
     assert found is not None
     assert state(found, utc_now()) == "ok"
     assert cli("keys", "revoke", "kiosk").code == 0
-    found = find_key(Keyring(data).keys(), secret)
+    found = find_key(keyring.keys(), secret)
     assert found is not None
     assert state(found, utc_now()) == "revoked"
 
