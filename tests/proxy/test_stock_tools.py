@@ -34,13 +34,15 @@ from websockets.asyncio.client import connect
 PROVIDERS = "providers: {sim: {kind: simulator}}\n"
 CREATE = '{"type": "response.create"}'
 RAISING = """
-def requestheaders(flow): raise RuntimeError("from the script")
-def request(flow): raise RuntimeError("from the script")
-def response(flow): raise RuntimeError("from the script")
-def websocket_start(flow): raise RuntimeError("from the script")
-def websocket_message(flow): raise RuntimeError("from the script")
-def websocket_end(flow): raise RuntimeError("from the script")
+from pathlib import Path
+
+def fail(flow):
+    if Path(__file__).with_name("armed").exists():
+        raise RuntimeError("from the script")
+
+requestheaders = request = response = websocket_start = websocket_message = websocket_end = fail
 """
+"""It fails only once it is armed: mitmproxy's tools give up where anything fails before they have started entirely."""
 
 
 @dataclass
@@ -176,6 +178,9 @@ async def test_the_users_mode_is_kept_and_failing_scripts_skip_no_check(tmp_path
     words = ("-s", str(tmp_path / "raising.py"), *OURS, "--mode", "reverse:http://127.0.0.1:1@127.0.0.1:0")
     async with running("mitmdump", tmp_path, *words) as tool:
         gateway = await tool.said(r"reverse proxy to http://127.0.0.1:1 listening at (127.0.0.1:\d+)")
+        async with tool.connect(gateway) as websocket:
+            assert "response.done" in await answer(websocket)
+        (tmp_path / "armed").touch()
         with pytest.raises(websockets.InvalidStatus) as refused:
             async with tool.connect(gateway, "vt_" + "w" * 43):
                 pass
@@ -189,7 +194,7 @@ async def test_the_users_mode_is_kept_and_failing_scripts_skip_no_check(tmp_path
             assert (refusal["type"], refusal["error"]["code"]) == ("error", "model_not_allowed")
         assert tool.text.count("from the script") > 3
         assert len(re.findall("listening at", tool.text)) == 1
-    assert [session["turns"] for session in await tool.sessions()] == [0, 1]
+    assert [session["turns"] for session in await tool.sessions()] == [0, 1, 1]
 
 
 async def test_rules_with_a_mistake_stop_the_tool_with_the_diagnostics(tmp_path: Path) -> None:
