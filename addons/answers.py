@@ -19,6 +19,8 @@ _TYPES: Final = {
     429: "rate_limit_error",
     501: "not_implemented",
 }
+_CODES: Final = {413: "body_too_large", 431: "headers_too_large"}
+"""Where the phrase of the status differs between versions of Python, or says little."""
 _WEBSOCKET_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -32,7 +34,7 @@ def refusal(
 ) -> http.Response:
     """An error response: `{"error": {message, type, code, param}}` with the given status."""
     kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "upstream_error" if status in (502, 504) else "server_error")
-    error = {"message": message or HTTPStatus(status).phrase, "type": kind, "code": code or _code_of(status), "param": param}
+    error = {"message": message or HTTPStatus(status).phrase, "type": kind, "code": code or code_of(status), "param": param}
     return answer(status, {"error": error}, headers=headers)
 
 
@@ -51,5 +53,6 @@ def upgrade(key: str, subprotocol: str | None) -> http.Response:
     return http.Response.make(101, b"", fields)
 
 
-def _code_of(status: int) -> str:
-    return HTTPStatus(status).phrase.lower().replace(" ", "_")
+def code_of(status: int) -> str:
+    """The code of a refusal that has none of its own."""
+    return _CODES.get(status) or HTTPStatus(status).phrase.lower().replace(" ", "_")
