@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+import psutil
 import pytest
 import pytest_asyncio
 from certificates import Authority
@@ -256,6 +257,12 @@ async def test_our_own_listeners_are_not_reachable_through_the_intercept_door(st
             await client.write(inner)
             answer = await client.read_to_end()
             assert answer == b"" or answer.startswith(b"HTTP/1.1 502")
+
+
+async def test_no_listener_can_be_reached_from_other_computers(stage: Stage) -> None:
+    connections = await asyncio.to_thread(psutil.Process(stage.proxy.process.pid).net_connections)
+    listening = {f"{found.laddr.ip}:{found.laddr.port}" for found in connections if found.status == psutil.CONN_LISTEN}
+    assert listening == {stage.proxy.gateway, stage.proxy.intercept, stage.proxy.control}
 
 
 @pytest.mark.parametrize("sni", ["localhost", "elsewhere.example"])

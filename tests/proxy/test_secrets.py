@@ -182,6 +182,8 @@ providers:
   sim: {{kind: simulator, url: "http://{simulator.address}", credential: "env:CANARY"}}
   filed: {{kind: openai, url: "http://{simulator.address}", credential: "file:filed"}}
   down: {{kind: compatible, url: "http://127.0.0.1:9/v1", credential: "env:CANARY"}}
+routes:
+  - {{name: apps, match: {{door: intercept, host: localhost}}, provider: sim, credential: inject}}
 """
         before = os.umask(0)
         try:
@@ -256,6 +258,24 @@ async def test_a_key_in_the_query_does_not_reach_the_provider(stage: Stage) -> N
     for query in (f"key={CLIENT}", f"access_token={CLIENT}", f"api-key={quote(CLIENT)}", f"KEY={CLIENT}"):
         await session(stage, f"sim/gpt-realtime&{query}", b'{"type":"response.create"}', name="in-query", **{"X-None": "1"})
         assert leaked(stage.simulator.connections[-1].target.encode(), CLIENT) == []
+
+
+@pytest.mark.parametrize("sim", ["-sim-echo-401", "-sim-echo-headers", "-sim-refuse-500", ""])
+async def test_a_credential_put_in_for_an_app_is_not_shown_to_it(stage: Stage, sim: str) -> None:
+    host = f"localhost:{stage.simulator.address.rpartition(':')[2]}"
+    request = handshake(f"http://{host}/v1/realtime?model=gpt-realtime{sim}", key=CLIENT, host=host)
+    async with dialled(stage.proxy.intercept) as client:
+        await client.write(request)
+        await client.read_head()
+        if client.status == 101:
+            await converse(client, (b'{"type":"response.create"}',))
+        else:
+            await client.read_body()
+    assert client.status == (101 if sim in ("", "-sim-echo-headers") else 502)
+    assert leaked(bytes(client.received), UPSTREAM) == []
+    headers = dict(stage.simulator.connections[-1].headers.raw_items())
+    assert headers["Authorization" if "Authorization" in headers else "authorization"] == f"Bearer {UPSTREAM}"
+    assert leaked(repr(headers).encode(), CLIENT) == []
 
 
 async def test_failures_say_nothing_secret(stage: Stage) -> None:
