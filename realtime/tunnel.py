@@ -189,6 +189,7 @@ class Tunnel:
             self._judge(source, target, frame, _wire_of(reader, message), verdict, now)
         if start >= 0 and target.closing is None:
             target.out.append(reader.chunk if end - start == len(reader.chunk) else reader.chunk[start:end])
+        reader.chunk = b""
         if (source.closed is not None or reader.fault is not None) and not self._deferred:
             self.conclude(source, now)
 
