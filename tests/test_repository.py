@@ -23,7 +23,7 @@ TOP = {
 }
 
 MACHINE = re.compile(
-    r"(?:files\.pythonhosted|pypi\.org|registry\.npmjs|registry\.yarnpkg|artifactory|/simple/)"
+    r"(?:py[t]honhosted|py[p]i[.]o|np[m]js[.]|y[a]rnpkg[.]|arti[f]actory|/sim[p]le/)"
     r"|(?<![\w.~$}])/(?:root|work|workspace|builds)/"
     r"|(?<![\w.~$}])/(?:home|Users)/(?!you/|me/|user/)\w"
 )
