@@ -46,11 +46,11 @@ from providers.credentials import credentials_of
 from providers.headers import asks_beta
 from providers.headers import asks_websocket
 from providers.headers import malformed
-from providers.paths import asked
 from providers.paths import names_agent
 from realtime.session import Session
 from rules.access import LOCAL
 from rules.access import Key
+from rules.asking import facts_of
 from rules.credentials import Unresolved
 from rules.credentials import read_secret
 from rules.files import private_reader
@@ -182,31 +182,25 @@ class Routing:
 
     def _target(self, flow: http.HTTPFlow, endpoint: Endpoint, presented: Presented, key: Key | None) -> tuple[Ask, Target | Refusal]:
         request = flow.request
-        model, call_id, intent = asked(presented.query)
-        if endpoint.provider_prefix is not None and endpoint.provider_prefix not in self.tap.rules.providers:
-            known = ", ".join(self.tap.rules.providers) or "none"
-            message = f"no provider is called {endpoint.provider_prefix[:80]!r}; configured in rules.yaml: {known}"
-            return Ask(endpoint), Refusal(404, "unknown_provider", message)
-        facts = RequestFacts(
-            door=door_of(flow),
-            path=request.path.partition("?")[0],
-            model=_prefixed(endpoint.provider_prefix, model),
-            call_id=call_id,
-            intent=intent,
+        facts = facts_of(
+            self.tap.rules,
+            door_of(flow),
+            request.path.partition("?")[0],
+            presented.query,
+            endpoint,
             key=key.id if key else LOCAL,
             headers=dict(request.headers.items()),
             host=request.host if key is None else request.headers.get("host"),
-            native_kind=endpoint.native_kind,
-            default_kind=endpoint.provider_prefix or endpoint.default_kind,
-            model_in_message=key is None or not endpoint.model_in_url or names_agent(presented.query),
         )
+        if isinstance(facts, Refusal):
+            return Ask(endpoint), facts
         target = resolve(self.tap.rules, facts)
         ask = Ask(
             endpoint=endpoint,
             query=presented.query,
             model=target.upstream_model if isinstance(target, Target) else None,
-            call_id=call_id,
-            intent=intent,
+            call_id=facts.call_id,
+            intent=facts.intent,
             subprotocols=presented.subprotocols,
             beta=asks_beta(request.headers.items(multi=True), presented.subprotocols),
         )
@@ -273,9 +267,3 @@ def _forbidden(key: Key, ask: Ask, target: Target) -> str | None:
     if model is None or allows(key, model, target.provider):
         return None
     return f"key {key.id} may not use {'calls and agents, whose model is not known here' if hidden else f'the model {model[:80]!r}'}"
-
-
-def _prefixed(prefix: str | None, model: str | None) -> str | None:
-    if prefix is None or model is None or model.startswith(f"{prefix}/"):
-        return model
-    return f"{prefix}/{model}"

@@ -31,10 +31,9 @@ from cli.rulesfile import valid_rules
 from providers import recognise
 from providers.base import Endpoint
 from providers.base import Pairs
-from providers.paths import asked
 from providers.paths import gateway_path
-from providers.paths import names_agent
 from rules.access import LOCAL
+from rules.asking import facts_of
 from rules.match import Decision
 from rules.match import Door
 from rules.match import RequestFacts
@@ -111,24 +110,15 @@ def _facts(rules: Rules, request: _Request) -> RequestFacts | Refusal:
     endpoint = _endpoint(request)
     if endpoint is None and request.door == "gateway":
         return Refusal(404, "unknown_path", f"no such path on the gateway: {request.path[:200]}")
-    prefix = endpoint.provider_prefix if endpoint else None
-    if prefix is not None and prefix not in rules.providers:
-        return Refusal(
-            404, "unknown_provider", f"no provider is called {prefix[:80]!r}; configured: {', '.join(rules.providers) or 'none'}"
-        )
-    model, call_id, intent = asked(request.query)
-    return RequestFacts(
-        door=cast(Door, request.door),
-        path=request.path,
-        model=f"{prefix}/{model}" if prefix and model and not model.startswith(f"{prefix}/") else model,
-        call_id=call_id,
-        intent=intent,
+    return facts_of(
+        rules,
+        cast(Door, request.door),
+        request.path,
+        request.query,
+        endpoint,
         key=request.key or (LOCAL if request.door == "intercept" else None),
         headers=request.headers,
         host=request.host,
-        native_kind=endpoint.native_kind if endpoint else None,
-        default_kind=(endpoint.provider_prefix or endpoint.default_kind) if endpoint else None,
-        model_in_message=request.door == "intercept" or (endpoint is not None and not endpoint.model_in_url) or names_agent(request.query),
     )
 
 
