@@ -20,6 +20,9 @@ from rules.address import Listener
 from rules.address import Origin
 from rules.address import Store
 from rules.address import shared_port
+from rules.media import ClientSecrets
+from rules.media import ForeignSecrets
+from rules.media import WebRTC
 from rules.policy import Policy
 from rules.section import Name
 from rules.section import Section
@@ -166,6 +169,12 @@ class Rules(Section):
     """Which request goes where; the first that fits is taken."""
     policies: tuple[Policy, ...] = ()
     """What is done with messages, in this order."""
+    webrtc: WebRTC = Field(default_factory=WebRTC)
+    """How WebRTC calls are carried."""
+    client_secrets: ClientSecrets = Field(default_factory=ClientSecrets)
+    """Ephemeral keys that apps mint for browsers."""
+    foreign_secrets: ForeignSecrets = "refuse"
+    """What happens on the gateway to an ephemeral key (ek_…) that was not minted here."""
     log: Log = Field(default_factory=Log)
     """What is kept of a session."""
     prices: Mapping[StrictStr, Price] = {}

@@ -145,6 +145,8 @@ class Provider(Section):
     """What a `compatible` server speaks where its path does not tell, such as vllm."""
     models: Models = Field(default_factory=dict)
     """Models that reach this provider by their bare name: a list (globs allowed), or deployment name -> model."""
+    mint: Literal["provider", "local"] = "provider"
+    """Who makes the ephemeral keys of apps: the provider, wrapped in one of ours, or voicetap alone."""
     headers: tuple[Header, ...] = ()
     """Further request headers of the client that are passed on to the provider."""
 

@@ -16,6 +16,9 @@ from rules.access import RateLimit
 from rules.access import Route
 from rules.diagnostics import CODES
 from rules.load import load
+from rules.media import ClientSecrets
+from rules.media import Turn
+from rules.media import WebRTC
 from rules.model import Limits
 from rules.model import Listen
 from rules.model import Log
@@ -45,6 +48,9 @@ SECTIONS: dict[str, type[Section]] = {
     "when": When,
     "size": Bounds,
     "tests": PolicyTest,
+    "webrtc": WebRTC,
+    "turn": Turn,
+    "client_secrets": ClientSecrets,
     "log": Log,
     "retention": Retention,
     "prices": Price,
@@ -81,7 +87,7 @@ def test_documented_defaults_are_those_of_the_model(section: str, model: type[Se
         written, default, _ = rows[field.alias or name]
         assert (default == "required") == field.is_required(), (section, name)
         if default.startswith("`"):
-            shown = {True: "true", False: "false"}.get(field.default, field.default)
+            shown = str(field.default).lower() if isinstance(field.default, bool) else field.default
             assert default.strip("`") == str(shown), (section, name)
         assert written
 
