@@ -39,14 +39,24 @@ install() {
     cp "$root/$1" "$venv/$1"
 }
 
-need_node() {
-    command -v node >/dev/null && command -v npm >/dev/null && return
-    advice="the tests with Node clients need node (18 or later) and npm; install them and start again"
+apt_install() { # the advice for where it cannot be done, then the packages
+    advice=$1
+    shift
     command -v apt-get >/dev/null || fail "$advice"
     as_root=
     [ "$(id -u)" = 0 ] || as_root="sudo -n"
-    say "installing nodejs and npm"
-    { $as_root apt-get update -qq && $as_root apt-get install -y -qq --no-install-recommends nodejs npm; } >&2 || fail "$advice"
+    say "installing $*"
+    { $as_root apt-get update -qq && $as_root apt-get install -y -qq --no-install-recommends "$@"; } >&2 || fail "$advice"
+}
+
+need_node() {
+    command -v node >/dev/null && command -v npm >/dev/null && return
+    apt_install "the tests with Node clients need node (18 or later) and npm; install them and start again" nodejs npm
+}
+
+need_chromium() {
+    "$venv/bin/python" "$root/tests/webrtc/chromium.py" >/dev/null && return
+    apt_install "the tests with a browser need Chromium or Chrome; install it (apt install chromium) and start again" chromium
 }
 
 install_node_packages() {
@@ -64,6 +74,7 @@ case "${1-}" in
 test)
     install requirements-test.txt
     install_node_packages
+    need_chromium
     ;;
 bench)
     install requirements-test.txt
