@@ -26,6 +26,7 @@ from providers.headers import asks_websocket
 from providers.paths import gateway_path
 from realtime.errors import provider_error_event
 from realtime.framing import Close
+from rules.access import LOCAL
 from rules.access import Key
 from rules.keys import allows
 from rules.keys import find_key
@@ -50,7 +51,13 @@ class Caller:
 
     endpoint: Endpoint
     presented: Presented = field(repr=False)
-    key: Key
+    key: Key | None
+    """None for an app on the intercept door."""
+
+    @property
+    def principal(self) -> str:
+        """Who the session is accounted to."""
+        return self.key.id if self.key is not None else LOCAL
 
 
 class Access:
@@ -131,24 +138,6 @@ class Access:
         )
         made = [{"id": model, "object": "model", "created": 0, "owned_by": name} for model, name in named]
         return answer(200, {"object": "list", "data": made})
-
-
-def no_room(tap: Tap, key: str | None) -> http.Response | None:
-    """Why no further session can be opened now, for a key or (None) for an app on the intercept door."""
-    later = {"retry-after": "5"}
-    if tap.draining:
-        return refusal(503, "the proxy is shutting down", code="shutting_down", headers=later)
-    if tap.log.failure is not None and tap.rules.on_error == "block":
-        return refusal(503, "the session log cannot be written, and on_error is block", code="log_unavailable", headers=later)
-    limits = tap.rules.limits
-    counts = [(tap.open_sessions(), limits.sessions, "in all")]
-    if key is not None:
-        counts.append((tap.open_sessions(key), limits.per_key, f"of key {key}"))
-    for open_now, allowed, whose in counts:
-        if open_now >= allowed:
-            message = f"{open_now} sessions are open {whose}, at most {allowed} are allowed"
-            return refusal(429, message, code="too_many_sessions", headers=later)
-    return None
 
 
 def refuse_credential(flow: http.HTTPFlow, presented: Presented, message: str, code: str, status: int = 401) -> None:

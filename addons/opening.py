@@ -10,10 +10,10 @@ from urllib.parse import parse_qsl
 
 from mitmproxy import http
 
+from addons.access import Caller
 from addons.tap import Tap
 from addons.tap import door_of
 from providers.base import Upstream
-from providers.credentials import Presented
 from providers.headers import grouping
 from realtime.dialects import make
 from realtime.pin import ModelPin
@@ -21,7 +21,6 @@ from realtime.secrecy import Secret
 from realtime.secrecy import Secrets
 from realtime.session import Client
 from realtime.session import Session
-from rules.access import LOCAL
 from rules.access import Key
 from rules.keys import allows
 from rules.resolve import Target
@@ -32,17 +31,16 @@ _MODEL_PATH: Final = re.compile(r"(?:.*/)?models/([^/]+)")
 _SHOWN: Final = 200
 
 
-def session_for(
-    tap: Tap, flow: http.HTTPFlow, presented: Presented, key: Key | None, target: Target, upstream: Upstream, credential: str
-) -> Session:
-    """A new session; `key` is None for the caller of the intercept door. The request must still be the client's own."""
+def session_for(tap: Tap, flow: http.HTTPFlow, caller: Caller, target: Target, upstream: Upstream, credential: str) -> Session:
+    """A new session. The request must still be the client's own."""
     now = time.monotonic()
+    key = caller.key
     config = tap.rules.providers[target.provider]
     headers = flow.request.headers
     return Session(
         id=f"ses_{int(time.time() * 1000):011x}{token_hex(5)}",
         door=door_of(flow),
-        principal=key.id if key else LOCAL,
+        principal=caller.principal,
         route=target.route,
         provider=target.provider,
         kind=config.kind,
@@ -65,8 +63,15 @@ def session_for(
             origin=headers.get("origin", "")[:_SHOWN] or None,
             path=flow.request.path.partition("?")[0][:_SHOWN],
         ),
-        secrets=Secrets(Secret(credential.encode()), Secret((presented.value or "").encode(errors="surrogateescape") if key else b"")),
+        secrets=Secrets(
+            Secret(credential.encode()), Secret((caller.presented.value or "").encode(errors="surrogateescape") if key else b"")
+        ),
     )
+
+
+def _shown_here(caller: Caller) -> bytes:
+    """The credential that is good here alone; on the intercept door an app shows the provider's own."""
+    return (caller.presented.value or "").encode(errors="surrogateescape") if caller.key is not None else b""
 
 
 def _pin(tap: Tap, key: Key | None, target: Target, config: Provider, upstream: Upstream, now: float) -> ModelPin:

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from addons.access import Access
+from addons.admission import Admission
 from addons.deadlines import Deadlines
+from addons.dialling import Dialling
 from addons.doors import Doors
 from addons.frames import Pin
 from addons.frames import Secrecy
@@ -67,12 +69,14 @@ class Pipeline:
         self.simulator = LocalSimulator()
         self.doors = Doors(tap)
         self.sessions = Sessions(tap, [Secrecy(), Pin(), Turns()])
+        admission = Admission(tap, self.simulator.url)
+        dialling = Dialling(tap)
         self.is_running = False
         self.addons: list[Any] = [
             RulesWatch(tap),
             Deadlines(tap),
             Access(tap),
-            Routing(tap, self.simulator.url),
+            Routing(tap, admission, dialling),
             self.doors,
             self.sessions,
         ]

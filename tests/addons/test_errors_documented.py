@@ -13,7 +13,7 @@ from realtime.framing import FrameReader
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "errors.md").read_text()
-REFUSALS = {"refusal", "Refusal", "refuse_credential", "ProviderError", "Refused", "refused"}
+REFUSALS = {"refusal", "Refusal", "refuse_credential", "NotAdmitted", "ProviderError", "Refused", "refused"}
 CHOSEN = re.compile(r"\w+_(api_key|allowed|event)")
 CODE = re.compile(r"[a-z]+(_[a-z]+)+")
 

@@ -1,0 +1,165 @@
+"""May this be had, and where: an admitted request becomes a provider's account to use, or a refusal. Nothing is dialled here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+from collections.abc import Callable
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Final
+
+from mitmproxy import http
+
+from addons.access import Caller
+from addons.access import refuse_credential
+from addons.answers import refusal
+from addons.tap import Tap
+from addons.tap import door_of
+from providers.base import Account
+from providers.base import Ask
+from providers.base import Pairs
+from providers.headers import asks_beta
+from providers.headers import malformed
+from providers.paths import names_agent
+from rules.asking import facts_of
+from rules.credentials import Unresolved
+from rules.credentials import read_secret
+from rules.files import private_reader
+from rules.keys import allows
+from rules.resolve import Refusal
+from rules.resolve import Target
+from rules.resolve import resolve
+from rules.upstream import Provider
+
+logger = logging.getLogger(__name__)
+
+LATER: Final = 5
+"""Seconds after which a client that found no room may try again."""
+
+
+class NotAdmitted(Exception):
+    """A refusal with its status, code and message for the client, the parameter that it is about, and when to come again."""
+
+    def __init__(self, status: int, code: str, message: str, *, param: str | None = None, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.param = param
+        self.retry_after = retry_after
+
+    def answer(self) -> http.Response:
+        headers = {"retry-after": str(self.retry_after)} if self.retry_after is not None else None
+        return refusal(self.status, str(self), code=self.code, param=self.param, headers=headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What a request may have: the provider's configuration and account, and what to ask of it."""
+
+    ask: Ask
+    target: Target
+    config: Provider
+    account: Account = field(repr=False)
+
+
+class Admission:
+    """The one way from a request to a provider's account, for sockets, calls and ephemeral keys alike."""
+
+    def __init__(self, tap: Tap, simulator: Callable[[], Awaitable[str]]) -> None:
+        self.tap = tap
+        self.simulator = simulator
+        """Starts the packaged simulator on first use and returns its base URL."""
+
+    async def admit(self, flow: http.HTTPFlow, caller: Caller, *, model: str | None = None) -> Admitted:
+        """`model` is the one named in a body, where that counts before the URL's. Raises NotAdmitted."""
+        if malformed(flow.request.headers.items(multi=True)):
+            raise NotAdmitted(400, "malformed_header", "a header has a line break or another control character in it")
+        self._check_room(caller)
+        ask, target = self._target(flow, caller, model)
+        if isinstance(target, Refusal):
+            raise NotAdmitted(target.status, target.code, target.message)
+        self._check_key(caller, ask, target)
+        config = self.tap.rules.providers[target.provider]
+        return Admitted(ask, target, config, await self.account(flow, target, config))
+
+    async def account(self, flow: http.HTTPFlow, target: Target, config: Provider) -> Account:
+        """The account to dial for `target`. Raises NotAdmitted where its secret cannot be had."""
+        url = config.url
+        if url is None and config.kind == "simulator":
+            url = await self.simulator()
+        if url is None and door_of(flow) == "intercept":
+            url = f"{flow.request.scheme}://{flow.request.host}:{flow.request.port}"
+        credential = ""
+        if config.credential is not None and target.credential == "inject":
+            try:
+                credential = read_secret(config.credential, self.tap.environment, private_reader(self.tap.settings.rules.parent))
+            except Unresolved as error:
+                logger.error("provider %s cannot be used: %s", target.provider, error)
+                raise NotAdmitted(502, "provider_not_usable", f"provider {target.provider} cannot be used: {error}") from None
+        return Account(target.provider, config.kind, url, credential, config.api_version, config.auth, config.dialect)
+
+    def _target(self, flow: http.HTTPFlow, caller: Caller, model: str | None) -> tuple[Ask, Target | Refusal]:
+        request, endpoint, presented = flow.request, caller.endpoint, caller.presented
+        query = presented.query if model is None else (*_without_model(presented.query), ("model", model))
+        facts = facts_of(
+            self.tap.rules,
+            door_of(flow),
+            request.path.partition("?")[0],
+            query,
+            endpoint,
+            key=caller.principal,
+            headers=dict(request.headers.items()),
+            host=request.host if caller.key is None else request.headers.get("host"),
+        )
+        if isinstance(facts, Refusal):
+            return Ask(endpoint), facts
+        target = resolve(self.tap.rules, facts)
+        ask = Ask(
+            endpoint=endpoint,
+            query=presented.query,
+            model=target.upstream_model if isinstance(target, Target) else None,
+            call_id=facts.call_id,
+            intent=facts.intent,
+            subprotocols=presented.subprotocols,
+            beta=asks_beta(request.headers.items(multi=True), presented.subprotocols),
+        )
+        return ask, target
+
+    def _check_room(self, caller: Caller) -> None:
+        """Raises NotAdmitted where no further session can be opened now."""
+        tap = self.tap
+        if tap.draining:
+            raise NotAdmitted(503, "shutting_down", "the proxy is shutting down", retry_after=LATER)
+        if tap.log.failure is not None and tap.rules.on_error == "block":
+            raise NotAdmitted(503, "log_unavailable", "the session log cannot be written, and on_error is block", retry_after=LATER)
+        limits = tap.rules.limits
+        counts = [(tap.open_sessions(), limits.sessions, "in all")]
+        if caller.key is not None:
+            counts.append((tap.open_sessions(caller.key.id), limits.per_key, f"of key {caller.key.id}"))
+        for open_now, allowed, whose in counts:
+            if open_now >= allowed:
+                message = f"{open_now} sessions are open {whose}, at most {allowed} are allowed"
+                raise NotAdmitted(429, "too_many_sessions", message, retry_after=LATER)
+
+    def _check_key(self, caller: Caller, ask: Ask, target: Target) -> None:
+        """A model that only a message will name is judged there; a call's or an agent's never shows."""
+        key = caller.key
+        hidden = bool(ask.call_id) or names_agent(ask.query)
+        model = "" if hidden else target.model
+        if key is None or model is None or allows(key, model, target.provider):
+            return
+        what = "calls and agents, whose model is not known here" if hidden else f"the model {model[:80]!r}"
+        raise NotAdmitted(403, "model_not_allowed", f"key {key.id} may not use {what}", param="model")
+
+
+def refuse(flow: http.HTTPFlow, caller: Caller, error: NotAdmitted) -> None:
+    """Answer the request with the refusal, so that its sender can read it."""
+    if caller.presented.source == "subprotocol" and error.status in (401, 403):
+        refuse_credential(flow, caller.presented, str(error), error.code, error.status)
+    else:
+        flow.response = error.answer()
+
+
+def _without_model(query: Pairs) -> Pairs:
+    return tuple((name, value) for name, value in query if name not in ("model", "deployment"))
