@@ -34,7 +34,7 @@ Kill = Callable[[str], bool]
 class MakeApp(Protocol):
     """Makes what answers on the control port: an ASGI application over the log, the live sessions and what ends one."""
 
-    def __call__(self, log: LogReader, live: Live, token: str, kill: Kill, *, hosts: tuple[str, ...]) -> Any: ...
+    def __call__(self, log: LogReader, live: Live, token: str, kill: Kill, *, gateway: str, hosts: tuple[str, ...]) -> Any: ...
 
 
 class Control:
@@ -54,8 +54,8 @@ class Control:
         """Where it is to listen; its port may be 0."""
         return self.tap.settings.control or str(self.tap.rules.listen.control)
 
-    async def start(self) -> str:
-        """Listen; returns HOST:PORT. Raises OSError when the address cannot be had."""
+    async def start(self, gateway: str) -> str:
+        """Listen; returns HOST:PORT. `gateway` is where that door listens. Raises OSError when the address cannot be had."""
         host, port = host_and_port(self.address)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
@@ -66,7 +66,7 @@ class Control:
             listener.close()
             raise
         self.port = listener.getsockname()[1]
-        app = self.make_app(self.tap.log.reader, self.live, self.token, self.kill, hosts=(host,))
+        app = self.make_app(self.tap.log.reader, self.live, self.token, self.kill, gateway=gateway, hosts=(host,))
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False, ws="none", loop="none")
         self._server = _Server(config)
         self._task = asyncio.get_running_loop().create_task(self._server.serve(sockets=[listener]), name="control port")

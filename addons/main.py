@@ -124,13 +124,13 @@ async def _ready(servers: proxyserver.Proxyserver, control: Control) -> Ready:
     for instance in servers.servers:
         if instance.last_exception is not None:
             raise StartError(f"cannot listen: {instance.last_exception}; choose another address under `listen` in rules.yaml")
+    addresses = {instance.mode.type_name: _shown(instance.listen_addrs[0]) for instance in servers.servers}
     try:
-        address = await control.start()
+        address = await control.start(addresses["reverse"])
     except OSError as error:
         raise StartError(
             f"cannot listen on {control.address} for the control port: {error.strerror}; change listen.control in rules.yaml"
         ) from None
-    addresses = {instance.mode.type_name: _shown(instance.listen_addrs[0]) for instance in servers.servers}
     return Ready(addresses["reverse"], addresses.get("regular"), address, control.token)
 
 

@@ -27,6 +27,7 @@ from store.query import has_text
 from web.answers import Refused
 from web.answers import refused
 from web.guard import Guard
+from web.pages import call_routes
 from web.query import page
 from web.query import session_filters
 from web.query import turn_filters
@@ -61,8 +62,11 @@ class SessionLog(Protocol):
     def turns(self, session: str) -> list[Record]: ...
 
 
-def make_app(log: SessionLog, live: Live, token: str, kill: Kill, *, hosts: Collection[str] = ()) -> Guard:
-    """The control port as an ASGI application. `live` and `kill` are called on the event loop; `kill` is False for unknown ids."""
+def make_app(log: SessionLog, live: Live, token: str, kill: Kill, *, gateway: str, hosts: Collection[str] = ()) -> Guard:
+    """The control port as an ASGI application; `gateway` is HOST:PORT of that door.
+
+    `live` and `kill` are called on the event loop; `kill` is False for unknown ids.
+    """
     control = _Control(log, live, kill)
     app = Starlette(
         routes=[
@@ -71,6 +75,7 @@ def make_app(log: SessionLog, live: Live, token: str, kill: Kill, *, hosts: Coll
             Route("/api/sessions/{id}", control.session),
             Route("/api/sessions/{id}/kill", control.kill, methods=["POST"]),
             Route("/api/logs/sessions/{id}", control.turns),
+            *call_routes(gateway),
         ],
         exception_handlers={Refused: _refused, HTTPException: _http_error, StoreError: _unreadable, Exception: _failed},
     )

@@ -20,7 +20,9 @@ from starlette.types import Send
 from web.answers import refused
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_OPEN: Final = frozenset({"/healthz"})
+_OPEN: Final = frozenset({"/healthz", "/call"})
+_OPEN_BELOW: Final = "/call/"
+"""The call page and its files hold no secret; what it does, it does with the key that its reader gives it."""
 _HEADERS: Final = {
     "cache-control": "no-store",
     "referrer-policy": "no-referrer",
@@ -55,7 +57,7 @@ class Guard:
         for origin in headers.getlist("origin"):
             if urlsplit(origin).netloc.lower() != hosts[0].lower():
                 return refused(403, "requests from other origins are not allowed", code="foreign_origin")
-        if scope["path"] in _OPEN or self._knows_token(scope, headers):
+        if _is_open(scope["path"]) or self._knows_token(scope, headers):
             return None
         return refused(
             401, "send the token of the ready line as `Authorization: Bearer …` or ?token=…", headers={"www-authenticate": "Bearer"}
@@ -66,6 +68,10 @@ class Guard:
         if scheme.lower() != "bearer":
             shown = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[-1]
         return hmac.compare_digest(shown.strip().encode(), self._token)
+
+
+def _is_open(path: str) -> bool:
+    return path in _OPEN or path.startswith(_OPEN_BELOW)
 
 
 def _hostname(host: str) -> str | None:

@@ -89,7 +89,7 @@ class Server(uvicorn.Server):
 @pytest.fixture
 async def client(log: LogReader, proxy: Proxy) -> AsyncIterator[httpx.AsyncClient]:
     listener = socket.create_server(("127.0.0.1", 0))
-    app = make_app(log, proxy.live, TOKEN, proxy.kill, hosts=("voice.internal",))
+    app = make_app(log, proxy.live, TOKEN, proxy.kill, gateway="127.0.0.1:8787", hosts=("voice.internal",))
     server = Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
     task = asyncio.create_task(server.serve([listener]))
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
