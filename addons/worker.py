@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import asdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,8 +93,8 @@ class WorkerClient:
         """The worker's figures, which also show that it is alive. Raises SidecarError when they take longer than `seconds`."""
         return await self._ask("GET", "/metrics", timeout=seconds)
 
-    async def events(self) -> AsyncIterator[dict[str, Any]]:
-        """Everything that happens to calls, from now on; the first item is `{"event": "hello"}`. Ends with the worker. Raises SidecarError."""
+    async def events(self) -> AsyncGenerator[dict[str, Any]]:
+        """What happens to calls from now on, after one `{"event": "hello"}`. Ends with the worker. Raises SidecarError."""
         try:
             async with self._http.stream("GET", "/events", timeout=httpx2.Timeout(SECONDS, read=None)) as response:
                 if response.status_code != 200:
