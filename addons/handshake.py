@@ -39,7 +39,7 @@ def own_way(flow: http.HTTPFlow, account: Account, ask: Ask) -> Upstream:
 
 def point_at(request: http.Request, upstream: Upstream) -> None:
     """Send the request to another host. Its path and headers stay, but for the name of the host."""
-    request.scheme = "https" if upstream.scheme == "wss" else "http"
+    request.scheme = "https" if upstream.secure else "http"
     request.data.host, request.data.port, request.data.authority = upstream.host, upstream.port, b""
     request.headers["host"] = upstream.authority
 

@@ -12,6 +12,7 @@ from typing import Literal
 Dialect = Literal["openai", "openai-live", "openai-translation", "gemini", "elevenlabs", "vllm"]
 Family = Literal["realtime", "transcription", "translation", "live"]
 Auth = Literal["bearer", "token", "api-key", "xi-api-key", "x-goog-api-key"]
+Scheme = Literal["ws", "wss", "http", "https"]
 EndpointName = Literal[
     "realtime",
     "translations",
@@ -130,7 +131,7 @@ class Ask:
 class Upstream:
     """Where to dial and what to send: `path` carries the escaped query, `headers` the provider's credential."""
 
-    scheme: Literal["ws", "wss"]
+    scheme: Scheme
     host: str
     port: int
     path: str
@@ -140,10 +141,15 @@ class Upstream:
     subprotocols: tuple[str, ...] = ()
 
     @property
+    def secure(self) -> bool:
+        """Whether it is reached by TLS."""
+        return self.scheme in ("wss", "https")
+
+    @property
     def authority(self) -> str:
         """The `Host` header: brackets round an IPv6 address, no port where it is the scheme's own."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == {"ws": 80, "wss": 443}[self.scheme] else f"{host}:{self.port}"
+        return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -153,16 +159,28 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a provider is known to offer. `model_in_url` is False where it may be dialled without knowing the model."""
+    """What a provider is known to offer. `model_in_url` is False where it may be dialled without knowing the model.
+
+    `requests` are the endpoints that take an HTTP request instead of a socket: calls, their control, client secrets.
+    """
 
     dialects: tuple[Dialect, ...] = ("openai",)
+    requests: tuple[EndpointName, ...] = ()
     transcription: bool = False
     translation: bool = False
     live: bool = False
     sideband: bool = False
-    client_secrets: bool = False
-    webrtc: bool = False
     binary_audio: bool = False
     beta: bool = False
     model_in_url: bool = True
     oldest_api_version: str | None = None
+
+    @property
+    def webrtc(self) -> bool:
+        """Whether it takes offers of WebRTC calls."""
+        return "calls" in self.requests
+
+    @property
+    def client_secrets(self) -> bool:
+        """Whether it makes ephemeral keys."""
+        return "client_secrets" in self.requests

@@ -20,8 +20,9 @@ from providers.provider import Provider
 from providers.provider import Shape
 from providers.provider import kept
 
-_AGENT = "/v1/convai/conversation"
-_REALTIME = "/v1/convai/realtime"
+_CONVAI = "/v1/convai"
+_AGENT = f"{_CONVAI}/conversation"
+_REALTIME = f"{_CONVAI}/realtime"
 
 
 class ElevenLabs(Provider):
@@ -35,14 +36,18 @@ class ElevenLabs(Provider):
     shapes = (
         Shape(_AGENT, Native("elevenlabs", "agent", "elevenlabs", model_in_url=False)),
         Shape(_REALTIME, Native("elevenlabs", "realtime")),
+        Shape(f"{_REALTIME}/client_secrets", Native("elevenlabs", "realtime", endpoint="client_secrets")),
     )
     auths = ("xi-api-key", "bearer")
     subprotocols = ("realtime", "convai")
-    capabilities = Capabilities(dialects=("openai", "elevenlabs"), client_secrets=True)
+    capabilities = Capabilities(dialects=("openai", "elevenlabs"), requests=("client_secrets",))
 
     def target(self, account: Account, base: Base, ask: Ask) -> tuple[str, Pairs]:
-        root = re.sub(r"/v1(/convai(/conversation|/realtime)?)?$", "", base.path)
+        root = _root(base)
         return (root + _AGENT, self._agent(ask)) if _with_agent(ask) else (root + _REALTIME, selector(ask))
+
+    def root(self, base: Base) -> str:
+        return _root(base) + _CONVAI
 
     def needs_model(self, ask: Ask) -> bool:
         return not _with_agent(ask)
@@ -55,6 +60,10 @@ class ElevenLabs(Provider):
         if not any(name == "agent_id" and value.strip() for name, value in query):
             raise ProviderError(400, "missing_agent", "no agent was named; add ?agent_id=<agent> to the URL")
         return query
+
+
+def _root(base: Base) -> str:
+    return re.sub(r"/v1(/convai(/conversation|/realtime)?)?$", "", base.path)
 
 
 def _with_agent(ask: Ask) -> bool:

@@ -5,12 +5,16 @@ Sources: the openai packages for Python 3.52 and JavaScript 7.55, and OpenAI's g
 
 from __future__ import annotations
 
+from providers.address import Base
+from providers.base import Account
 from providers.base import Ask
 from providers.base import Capabilities
 from providers.base import Native
 from providers.base import Pairs
 from providers.openai_style import OpenAIStyle
 from providers.provider import Shape
+from providers.tails import CONTROLS
+from providers.tails import SECRETS
 
 _FROM_SUBPROTOCOL = (("openai-organization.", "OpenAI-Organization"), ("openai-project.", "OpenAI-Project"))
 
@@ -30,14 +34,21 @@ class OpenAI(OpenAIStyle):
         transcription=True,
         translation=True,
         live=True,
+        requests=("calls", *CONTROLS, *SECRETS),
         sideband=True,
-        client_secrets=True,
-        webrtc=True,
         beta=True,
     )
 
     def needs_model(self, ask: Ask) -> bool:
         return ask.family != "live" and super().needs_model(ask)
+
+    def request_target(self, account: Account, base: Base, ask: Ask) -> tuple[str, Pairs]:
+        """A Live call is made by a POST on the path of its socket, and controlled below that."""
+        path, query = super().request_target(account, base, ask)
+        if ask.family != "live":
+            return path, query
+        own = path.removeprefix(self.root(base)).removeprefix("/realtime/calls")
+        return f"{self.root(base)}/live/sessions{own}", ()
 
     def extra_headers(self, ask: Ask) -> Pairs:
         named = (

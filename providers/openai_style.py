@@ -32,7 +32,10 @@ class OpenAIStyle(Provider):
     """A server whose sessions are at `<root>/realtime` with exactly one of `model`, `call_id` and `intent`."""
 
     def target(self, account: Account, base: Base, ask: Ask) -> tuple[str, Pairs]:
-        return root_of(base.path) + PATHS[ask.endpoint.endpoint], self.query(ask)
+        return self.root(base) + PATHS[ask.endpoint.endpoint], self.query(ask)
+
+    def root(self, base: Base) -> str:
+        return root_of(base.path)
 
     def query(self, ask: Ask) -> Pairs:
         return () if ask.family == "live" else selector(ask)

@@ -44,6 +44,15 @@ def asked(query: Pairs) -> tuple[str | None, str | None, str | None]:
     return named.get("model") or named.get("deployment"), named.get("call_id"), named.get("intent")
 
 
+def as_call(endpoint: Endpoint) -> Endpoint | None:
+    """What a POST means on the path of a WebSocket: the offer of a call, the beta's way or that of OpenAI Live; None where nothing.
+
+    The path and the native shape stay those of the socket.
+    """
+    offers = (endpoint.endpoint, endpoint.native.shape if endpoint.native else None) in (("realtime", None), ("live", "live"))
+    return replace(endpoint, endpoint="calls") if offers else None
+
+
 def names_agent(query: Pairs) -> bool:
     """Whether a query names an agent (xAI's and ElevenLabs' `agent_id`, Azure's `agent-name`), which brings its own model."""
     return any(name.lower().startswith(("agent_", "agent-")) and value.strip() for name, value in query)

@@ -28,9 +28,15 @@ from providers.base import Family
 from providers.base import Native
 from providers.base import Pairs
 from providers.base import ProviderError
+from providers.base import Scheme
 from providers.base import Upstream
 from providers.credentials import without_secrets
+from providers.refusals import INSTEAD
+from providers.refusals import unsupported
+from providers.tails import BETA
+from providers.tails import located
 from providers.tails import tail_endpoint
+from providers.tails import tail_path
 
 AUTH: Final[Mapping[Auth, tuple[str, str]]] = {
     "bearer": ("Authorization", "Bearer "),
@@ -89,17 +95,40 @@ class Provider(ABC):
         """Where to dial for `ask`. Raises ProviderError with a message for the client."""
         self.refuse(ask)
         base = self.base(account)
-        path, query = self.target(account, base, ask)
-        return Upstream(
-            scheme="wss" if base.secure else "ws",
-            host=base.host,
-            port=base.port,
-            path=with_query(path, query),
-            dialect=self.dialect(account, ask),
-            family=self.family(account, ask),
-            headers=self.authentication(account, ask) + self.extra_headers(ask),
-            subprotocols=self.offered(ask),
-        )
+        target = self.target(account, base, ask)
+        return self._upstream("wss" if base.secure else "ws", account, base, ask, target, self.offered(ask))
+
+    def http(self, account: Account, ask: Ask) -> Upstream:
+        """Where to send the request of a call, of its control or for a client secret; `ask.call_id` is the provider's own.
+
+        Raises ProviderError, 501 `unsupported_endpoint` where it does not offer that, with what to do instead.
+        """
+        self.refuse_request(account, ask)
+        base = self.base(account)
+        return self._upstream("https" if base.secure else "http", account, base, ask, self.request_target(account, base, ask))
+
+    def call_id(self, location: str) -> str | None:
+        """The provider's id of a call, from the Location header of its answer; None where there is none to be used."""
+        return located(location) if "hangup" in self.capabilities.requests else None
+
+    def request_target(self, account: Account, base: Base, ask: Ask) -> tuple[str, Pairs]:
+        """The upstream path and its query for a request that was found possible."""
+        return self.root(base) + tail_path(ask.endpoint.endpoint, ask.family, ask.call_id), self.request_query(ask)
+
+    def root(self, base: Base) -> str:
+        """Where the OpenAI-style endpoints hang on the account's host."""
+        return base.path
+
+    def request_query(self, ask: Ask) -> Pairs:
+        """The model of an offer that names it nowhere else. Calls that translate have it in their secret and refuse it here."""
+        return (("model", ask.model),) if ask.endpoint.endpoint == "calls" and ask.model and ask.family == "realtime" else ()
+
+    def _upstream(
+        self, scheme: Scheme, account: Account, base: Base, ask: Ask, target: tuple[str, Pairs], subprotocols: tuple[str, ...] = ()
+    ) -> Upstream:
+        path = with_query(*target)
+        headers = self.authentication(account, ask) + self.extra_headers(ask)
+        return Upstream(scheme, base.host, base.port, path, self.dialect(account, ask), self.family(account, ask), headers, subprotocols)
 
     def check(self, account: Account) -> None:
         """Raises ProviderError when no session could ever be dialled with this account; for the check of the rules."""
@@ -155,6 +184,15 @@ class Provider(ABC):
         if self.needs_model(ask) and not ask.model:
             raise ProviderError(400, "missing_model", "no model was named; add ?model=<model> to the URL")
 
+    def refuse_request(self, account: Account, ask: Ask) -> None:
+        """Raises ProviderError for a request that this provider does not take."""
+        endpoint, can = ask.endpoint.endpoint, self.capabilities
+        if endpoint not in INSTEAD:
+            raise ProviderError(400, "not_a_session", f"{ask.endpoint.path} is the path of a WebSocket session")
+        offered = {"translation": can.translation, "live": can.live}.get(ask.family, True)
+        if endpoint not in can.requests or not offered:
+            raise unsupported(self.title, endpoint, "" if offered else f" for {ask.family} sessions")
+
     def needs_model(self, ask: Ask) -> bool:
         return self.capabilities.model_in_url and not ask.call_id and not ask.transcribes
 
@@ -176,7 +214,8 @@ class Provider(ABC):
         return ((name, before + credential),)
 
     def extra_headers(self, ask: Ask) -> Pairs:
-        return (("OpenAI-Beta", "realtime=v1"),) if ask.beta and self.capabilities.beta else ()
+        beta = ask.beta or ask.endpoint.endpoint in BETA
+        return (("OpenAI-Beta", "realtime=v1"),) if beta and self.capabilities.beta else ()
 
     def offered(self, ask: Ask) -> tuple[str, ...]:
         return tuple(token for token in ask.subprotocols if any(_is(token, rule) for rule in self.subprotocols))

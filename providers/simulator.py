@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from providers.base import Capabilities
 from providers.openai_style import OpenAIStyle
+from providers.tails import CONTROLS
+from providers.tails import SECRETS
 
 
 class Simulator(OpenAIStyle):
@@ -14,4 +16,10 @@ class Simulator(OpenAIStyle):
     home = "http://127.0.0.1:8790"
     roots = ("/v1",)
     subprotocols = ("realtime",)
-    capabilities = Capabilities(dialects=("openai", "openai-translation"), transcription=True, translation=True)
+    capabilities = Capabilities(
+        dialects=("openai", "openai-translation"),
+        requests=("calls", *CONTROLS, *SECRETS),
+        transcription=True,
+        translation=True,
+        sideband=True,
+    )

@@ -16,14 +16,14 @@ _OWN = ("agent_id", "reasoning.effort")
 
 
 class XAI(OpenAIStyle):
-    """A named agent brings its model, so `agent_id` may stand without one."""
+    """A named agent brings its model, so `agent_id` may stand without one. Its calls are those of telephones; there is no WebRTC."""
 
     kind = "xai"
     title = "xAI"
     home = "https://api.x.ai"
     hosts = ("api.x.ai", "*.api.x.ai")
     roots = ("/v1",)
-    capabilities = Capabilities(sideband=True, client_secrets=True, binary_audio=True)
+    capabilities = Capabilities(requests=("client_secrets", "refer", "hangup"), sideband=True, binary_audio=True)
 
     def query(self, ask: Ask) -> Pairs:
         return selector(ask) + tuple((name, value) for name, value in kept(ask.query) if name in _OWN)
