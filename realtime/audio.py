@@ -8,7 +8,12 @@ from typing import Any
 from typing import Final
 from typing import Literal
 
+import msgspec
+
 Encoding = Literal["pcm16", "pcmu", "pcma", "other"]
+
+Sound = bytes | str | msgspec.Raw
+"""Audio as a message carries it: the bytes themselves, base64 as text, or base64 as a JSON text that was not parsed."""
 
 _BYTES_PER_SAMPLE: dict[Encoding, int] = {"pcm16": 2, "pcmu": 1, "pcma": 1}
 

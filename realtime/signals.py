@@ -7,9 +7,11 @@ All are immutable. Texts are whole strings as sent, times are milliseconds of th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field
 from typing import Literal
 
 from realtime.audio import AudioFormat
+from realtime.audio import Sound
 from realtime.usage import Usage
 
 
@@ -35,6 +37,7 @@ class AudioIn:
 
     size: int
     format: AudioFormat | None = None
+    data: Sound = field(default=b"", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,19 @@ class AudioOut:
     response_id: str | None = None
     item_id: str | None = None
     format: AudioFormat | None = None
+    data: Sound = field(default=b"", compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Playback:
+    """On a WebRTC call, where the sound of an answer goes another way: the provider `started` to send it, or is done with it.
+
+    `cleared` says that the rest was thrown away, because the user spoke up or the client asked for it.
+    """
+
+    response_id: str | None
+    started: bool
+    cleared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +218,7 @@ Signal = (
     SessionConfig
     | AudioIn
     | AudioOut
+    | Playback
     | UserItem
     | SpeechStarted
     | SpeechStopped

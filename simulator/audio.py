@@ -19,7 +19,7 @@ from typing import Final
 
 from realtime.audio import PCM16_24K
 from realtime.audio import AudioFormat
-from simulator.g711 import LAWS
+from realtime.g711 import LAWS
 
 CHUNK_MS: Final = 150
 """Length of one audio delta: 7,200 bytes of 24 kHz PCM16, 1,200 of G.711."""

@@ -13,7 +13,7 @@ from typing import Any
 from typing import Final
 
 from realtime.audio import AudioFormat
-from simulator.g711 import LAWS
+from realtime.g711 import LAWS
 
 FRAME_MS: Final = 20
 _LOUD_FRAMES: Final = 3

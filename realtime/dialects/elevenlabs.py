@@ -58,8 +58,9 @@ class ElevenLabs(TableDialect):
     def signals(self, frame: Frame) -> Sequence[Signal]:
         """See `Dialect`. The client's audio is the one event without a type, and counts with a foreign one as well."""
         if frame.from_client and frame.type not in self.from_client:
-            size = audio_size((frame.event or {}).get("user_audio_chunk"))
-            return (AudioIn(size),) if size else ()
+            sound = text(frame.event or {}, "user_audio_chunk") or ""
+            size = audio_size(sound)
+            return (AudioIn(size, data=sound),) if size else ()
         return super().signals(frame)
 
     def end(self) -> Sequence[Signal]:
@@ -89,7 +90,8 @@ class ElevenLabs(TableDialect):
         number = whole(sent, "event_id")
         if number is None or number > self._interrupted:
             yield from self._begin()
-        yield AudioOut(audio_size(sent.get("audio_base_64")), self._answer_id)
+        sound = text(sent, "audio_base_64") or ""
+        yield AudioOut(audio_size(sound), self._answer_id, data=sound)
 
     def said(self, event: Fields) -> Iterator[Signal]:
         """The whole utterance; not final, since an interruption may correct it."""

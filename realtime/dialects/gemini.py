@@ -190,7 +190,8 @@ class Gemini:
             blob = obj(part, *both("inlineData"))
             if is_audio(blob):
                 yield from self._begin()
-                yield AudioOut(audio_size(blob.get("data")), format=parse_format(text(blob, *both("mimeType")), RATE_OUT))
+                sound, stated = text(blob, "data") or "", parse_format(text(blob, *both("mimeType")), RATE_OUT)
+                yield AudioOut(audio_size(sound), format=stated, data=sound)
             elif (words := text(part, "text")) and part.get("thought") is not True:
                 yield from self._begin()
                 yield TextOut(words)

@@ -79,7 +79,7 @@ def audio_blobs(realtime_input: Fields) -> Iterator[AudioIn]:
     chunks = objects(realtime_input, *both("mediaChunks"))
     for blob in [obj(realtime_input, "audio"), *(chunk for chunk in chunks if is_audio(chunk))]:
         if size := audio_size(blob.get("data")):
-            yield AudioIn(size, parse_format(text(blob, *both("mimeType")), RATE_IN))
+            yield AudioIn(size, parse_format(text(blob, *both("mimeType")), RATE_IN), blob["data"])
 
 
 def is_audio(blob: Fields) -> bool:

@@ -40,6 +40,7 @@ from realtime.signals import AudioIn
 from realtime.signals import AudioOut
 from realtime.signals import InputCommitted
 from realtime.signals import InputTranscript
+from realtime.signals import Playback
 from realtime.signals import ResponseRequested
 from realtime.signals import ResponseStarted
 from realtime.signals import Signal
@@ -68,7 +69,8 @@ class OpenAI(TableDialect):
     def signals(self, frame: Frame) -> Sequence[Signal]:
         """See `Dialect`. A binary frame that is no JSON object is audio itself (xAI's binary transport)."""
         if not frame.text and frame.payload.lstrip()[:1] != b"{":
-            return (AudioIn(len(frame.payload)) if frame.from_client else AudioOut(len(frame.payload)),)
+            sound, size = frame.payload, len(frame.payload)
+            return (AudioIn(size, data=sound) if frame.from_client else AudioOut(size, data=sound),)
         return super().signals(frame)
 
     def session(self, event: Fields, confirmed: bool) -> Iterator[Signal]:
@@ -124,7 +126,8 @@ class _Part(NamedTuple):
 
 def _audio_out(dialect: OpenAI, frame: Frame) -> Sequence[Signal]:
     head = frame.head
-    return (AudioOut(raw_audio(head.delta), head.response_id, head.item_id),)
+    sound = head.delta
+    return (AudioOut(raw_audio(sound), head.response_id, head.item_id, None, sound),)
 
 
 def _text_delta(part: _Part) -> Reader:
@@ -169,6 +172,10 @@ def _transcript_failed(dialect: OpenAI, event: Fields) -> Iterator[Signal]:
 
 def _of_item(signal: Callable[[str | None], Signal]) -> Reader:
     return lambda dialect, frame: (signal(frame.head.item_id),)
+
+
+def _playback(*, started: bool = False, cleared: bool = False) -> Reader:
+    return lambda dialect, frame: (Playback(frame.head.response_id, started, cleared),)
 
 
 def _started(dialect: OpenAI, event: Fields) -> Iterator[Signal]:
@@ -224,6 +231,9 @@ _FROM_SERVER: Final[dict[str, Reader]] = {
     "input_audio_buffer.speech_started": _of_item(SpeechStarted),
     "input_audio_buffer.speech_stopped": _of_item(SpeechStopped),
     "input_audio_buffer.committed": _of_item(InputCommitted),
+    "output_audio_buffer.started": _playback(started=True),
+    "output_audio_buffer.stopped": _playback(),
+    "output_audio_buffer.cleared": _playback(cleared=True),
     "response.created": of_event(_started),
     "response.output_item.done": of_event(OpenAI.call),
     "response.function_call_arguments.done": of_event(OpenAI.call),

@@ -35,7 +35,8 @@ def item_signals(items: Iterable[Fields], from_client: bool, called: str | None)
             yield ToolResult(text(item, "call_id") or called or "", as_json(item.get("output", "")))
         elif kind == "message" and (text(item, "role") or "user") == "user":
             if from_client:
-                yield from (AudioIn(size) for part in objects(item, "content") if (size := audio_size(part.get("audio"))))
+                sounds = (part["audio"] for part in objects(item, "content") if audio_size(part.get("audio")))
+                yield from (AudioIn(audio_size(sound), data=sound) for sound in sounds)
             yield UserItem(text(item, "id"), _words(item), _is_spoken(item))
 
 

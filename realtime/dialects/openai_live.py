@@ -43,10 +43,12 @@ class OpenAILive(TableDialect):
 
     def reflected(self, frame: Frame) -> Sequence[Signal]:
         self._reflected = True
-        return (AudioIn(raw_audio(frame.head.audio), PCM16_24K),)
+        sound = frame.head.audio
+        return (AudioIn(raw_audio(sound), PCM16_24K, sound),)
 
     def audio_out(self, frame: Frame) -> Sequence[Signal]:
-        return (AudioOut(raw_audio(frame.head.delta), format=PCM16_24K if self._reflected else None),)
+        sound = frame.head.delta
+        return (AudioOut(raw_audio(sound), format=PCM16_24K if self._reflected else None, data=sound),)
 
 
 def _session(event: Fields, confirmed: bool) -> Iterator[Signal]:

@@ -10,6 +10,7 @@ from realtime.audio import AudioFormat
 from realtime.audio import parse_format
 from realtime.dialects.fields import Fields
 from realtime.dialects.fields import audio_size
+from realtime.dialects.fields import text
 from realtime.dialects.openai_session import session_config
 from realtime.dialects.readers import audio_in
 from realtime.dialects.readers import ended
@@ -36,7 +37,8 @@ def _session(event: Fields, confirmed: bool) -> Iterator[Signal]:
 
 
 def _audio_out(dialect: OpenAITranslation, event: Fields) -> Iterator[Signal]:
-    yield AudioOut(audio_size(event.get("delta")), format=_stated(event))
+    sound = text(event, "delta") or ""
+    yield AudioOut(audio_size(sound), format=_stated(event), data=sound)
 
 
 def _stated(event: Fields) -> AudioFormat | None:

@@ -21,7 +21,8 @@ from realtime.signals import TextOut
 
 def audio_in(dialect: object, frame: Frame) -> Sequence[Signal]:
     """Base64 in `audio`."""
-    return (AudioIn(raw_audio(frame.head.audio)),)
+    sent = frame.head.audio
+    return (AudioIn(raw_audio(sent), None, sent),)
 
 
 def heard(dialect: object, frame: Frame) -> Sequence[Signal]:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from realtime.audio import PCM16_16K
 from realtime.audio import PCM16_24K
 from realtime.audio import AudioFormat
+from realtime.g711 import LAWS
 from simulator import Rule
 from simulator import ToolCall
 from simulator import load_script
@@ -21,7 +22,6 @@ from simulator.audio import CHUNK_MS
 from simulator.audio import beats
 from simulator.audio import silence
 from simulator.audio import speak
-from simulator.g711 import LAWS
 from simulator.script import parse_script
 from simulator.timeline import Sent
 from simulator.timeline import Timeline

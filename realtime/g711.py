@@ -1,6 +1,7 @@
 """G.711 companding (ITU-T G.711): what each code means, and the nearest code of a 16-bit sample.
 
-The tables are made from the definition once; encoding looks the nearest decoded value up in them.
+The tables are made from the definition once; encoding looks the nearest decoded value up in them, decoding is two
+translations of bytes.
 """
 
 from __future__ import annotations
@@ -30,17 +31,26 @@ def _alaw(code: int) -> int:
 class Law:
     """One companding law: `magnitudes` maps a code to its loudness (0-255), `encode` makes codes of 16-bit samples."""
 
-    __slots__ = ("_codes", "_values", "magnitudes")
+    __slots__ = ("_codes", "_high", "_low", "_values", "magnitudes")
 
     def __init__(self, decode: Callable[[int], int]) -> None:
         ordered = sorted((decode(code), code) for code in range(256))
         self._values = [value for value, _ in ordered]
         self._codes = [code for _, code in ordered]
+        self._low = bytes(decode(code) & 0xFF for code in range(256))
+        self._high = bytes(decode(code) >> 8 & 0xFF for code in range(256))
         self.magnitudes = bytes(min(abs(decode(code)) >> 7, 255) for code in range(256))
 
     def encode(self, samples: Iterable[int]) -> bytes:
         """One byte a sample."""
         return bytes(self._nearest(sample) for sample in samples)
+
+    def decode(self, codes: bytes) -> bytes:
+        """PCM16 of these codes, two bytes a sample, the lower one first."""
+        pcm = bytearray(2 * len(codes))
+        pcm[0::2] = codes.translate(self._low)
+        pcm[1::2] = codes.translate(self._high)
+        return bytes(pcm)
 
     def _nearest(self, sample: int) -> int:
         above = min(bisect_left(self._values, sample), 255)
