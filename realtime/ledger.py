@@ -39,6 +39,22 @@ _NO_TOKENS: Final = Cost(None, False, lines=(Line("tokens", Decimal(), "token", 
 What = Literal["response", "transcription", "report"]
 
 
+class Billed:
+    """What was billed, by kind and id; shared where one event is seen on more than one socket."""
+
+    __slots__ = ("_seen",)
+
+    def __init__(self) -> None:
+        self._seen: Recent[tuple[What, str], None] = Recent(MAX_IDS)
+
+    def first(self, what: What, key: str) -> bool:
+        """Whether this event was not billed yet; it is from now on."""
+        if (what, key) in self._seen:
+            return False
+        self._seen[what, key] = None
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One billable event. `id` is None where the provider names none."""
@@ -58,17 +74,24 @@ class Ledger:
     """The account of one session.
 
     `kind` is the kind of its provider; `model` the model it was opened with, used until the wire names one; `aliases` maps
-    names on the wire (deployments) to the models that the price list knows.
+    names on the wire (deployments) to the models that the price list knows; `billed` is what several sessions share.
     """
 
-    def __init__(self, prices: PriceBook, kind: str, model: str | None = None, aliases: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        prices: PriceBook,
+        kind: str,
+        model: str | None = None,
+        aliases: Mapping[str, str] | None = None,
+        billed: Billed | None = None,
+    ) -> None:
         self.model = model
         self.rows = 0
         self._prices = prices
         self._kind = kind
         self._aliases = aliases or {}
         self._settings = Settings()
-        self._seen: Recent[tuple[What, str], None] = Recent(MAX_IDS)
+        self._billed = billed or Billed()
         self._usage = Usage()
         self._cost: Cost | None = None
         self._cumulative = Usage()
@@ -160,10 +183,8 @@ class Ledger:
 
     def _bill(self, what: What, event_id: str | None, model: str | None, usage: Usage | None) -> Row | None:
         key = event_id and name(event_id)
-        if usage is None or (key and (what, key) in self._seen):
+        if usage is None or (key and not self._billed.first(what, key)):
             return None
-        if key:
-            self._seen[what, key] = None
         model = self._known(model)
         row = Row(what, key, model, usage, self._prices.cost(self._kind, model, usage))
         self.rows += 1

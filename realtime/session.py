@@ -23,6 +23,7 @@ from realtime.errors import TurnError
 from realtime.errors import turn_error
 from realtime.errors import unrecoverable_quota
 from realtime.frame import Frame
+from realtime.ledger import Billed
 from realtime.ledger import Ledger
 from realtime.meter_audio import AudioMeter
 from realtime.pin import ModelPin
@@ -93,6 +94,19 @@ class Session:
     client: Client
     secrets: Secrets = field(default_factory=Secrets, repr=False)
     transport: Literal["websocket", "webrtc"] = "websocket"
+    call: str | None = None
+    """Our id of the call that this session carries or looks on."""
+    call_mode: str | None = None
+    upstream_call: str | None = None
+    """The provider's id of it."""
+    billed: Billed = field(default_factory=Billed)
+    """Shared by the sessions of one call, so that what two of them see counts once."""
+    media: dict[str, Any] | None = None
+    """The figures of a relayed call's sound, as the sidecar last told them."""
+    token: str | None = None
+    """The id of the ephemeral key with which it was opened."""
+    first_event: bytes | None = field(default=None, repr=False)
+    """What is said to the provider before anything of the client: the configuration baked into an ephemeral key of our own."""
     tracker: TurnTracker = field(init=False)
     ledger: Ledger = field(init=False)
     audio: AudioMeter = field(init=False)
@@ -119,7 +133,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self.tracker = TurnTracker(self.id, offset=self.offset, text_limit=self.text_limit)
-        self.ledger = Ledger(self.prices, self.kind, self.model, self.aliases)
+        self.ledger = Ledger(self.prices, self.kind, self.model, self.aliases, self.billed)
         self.audio = AudioMeter(self.dialect.formats)
 
     def observe(self, frame: Frame) -> None:
@@ -205,6 +219,8 @@ class Session:
             "started_at": self._time(self.opened),
             "ended_at": None,
             "transport": self.transport,
+            "call": self.call and {"id": self.call, "upstream_id": self.upstream_call, "mode": self.call_mode},
+            "client_secret": self.token,
             "door": self.door,
             "principal": self.principal,
             "route": self.route,
@@ -221,7 +237,8 @@ class Session:
 
     def progress_record(self, now: float) -> dict[str, Any]:
         """What changes while the session runs."""
-        usage, cost = self.ledger.totals(Seconds(self._lasted(now), self.audio.seconds_in, self.audio.seconds_out))
+        seconds_in, seconds_out = self._heard()
+        usage, cost = self.ledger.totals(Seconds(self._lasted(now), seconds_in, seconds_out))
         return {
             "model": self.model or self.provider_model,
             "upstream_model": self.upstream_model,
@@ -230,7 +247,8 @@ class Session:
             "turns": self.tracker.count,
             "usage": usage.record(),
             "cost": cost.record(),
-            "audio": {"in_seconds": round(self.audio.seconds_in, 3), "out_seconds": round(self.audio.seconds_out, 3)},
+            "audio": {"in_seconds": round(seconds_in, 3), "out_seconds": round(seconds_out, 3)},
+            "media": self.media,
             "error": self.error and self.error.record(),
         }
 
@@ -258,6 +276,12 @@ class Session:
         ending = self.ending
         how = f"closed by the {ending.side}, {ending.code} {ending.reason!r}" if ending else "open"
         return f"{self.tracker.count} turns on {self.provider}/{self.model or self.provider_model or '-'}, {how}"
+
+    def _heard(self) -> tuple[float, float]:
+        """Seconds of sound towards the provider and back: of a relayed call those of its packets, else those of its messages."""
+        if self.media is None:
+            return self.audio.seconds_in, self.audio.seconds_out
+        return self.media["client"]["seconds"], self.media["upstream"]["seconds"]
 
     def _lasted(self, now: float) -> float:
         return max(0.0, now - self.opened)

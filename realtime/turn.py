@@ -98,6 +98,8 @@ class Turn:
     interrupted: bool = False
     truncated_ms: int | None = None
     out_of_band: bool = False
+    playing: bool = False
+    """True while the provider of a WebRTC call sends the sound of this answer, which may be after the answer is done."""
     paused: bool = False
     """True from a pause for tool results (`continues`) until output comes again."""
 
@@ -112,6 +114,11 @@ class Turn:
     def conversing(self) -> bool:
         """True for an answer within the conversation."""
         return not self.out_of_band and self.trigger != "transcription"
+
+    def interrupt(self, at: float) -> None:
+        """The user spoke up while this was being said."""
+        self.interrupted = True
+        self.clocks.barged_in = self.clocks.barged_in or at
 
     def bill(self, usage: Usage | None) -> None:
         """Add what the provider reported for this turn."""

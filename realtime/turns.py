@@ -139,12 +139,13 @@ class TurnTracker:
         user.appended = at
 
     def _speech_started(self, signal: signals.SpeechStarted, _from_client: bool, at: float) -> None:
-        for turn in self._book.open.values():
+        last = self._book.last
+        for turn in (*self._book.open.values(), *([last] if last is not None and last.playing else ())):
             if turn.conversing:
-                turn.interrupted = True
-                turn.clocks.barged_in = turn.clocks.barged_in or at
+                turn.interrupt(at)
+                self._book.touch([turn])
         if self._settings.has_turns:
-            self._user.speech_started(_id(signal.item_id))
+            self._user.speech_started(_id(signal.item_id), at)
 
     def _speech_stopped(self, signal: signals.SpeechStopped, _from_client: bool, at: float) -> None:
         self._user.speech_stopped(_id(signal.item_id), at)
@@ -225,6 +226,23 @@ class TurnTracker:
         if signal.item_id is not None and signal.item_id not in self._speaking:
             self._speaking[name(signal.item_id)] = turn
 
+    def _playback(self, signal: signals.Playback, _from_client: bool, at: float) -> None:
+        """The sound of an answer starts or ends; it may play on when the answer is done."""
+        last = self._book.last
+        turn = self._book.open.get(signal.response_id) or (last if last is not None and last.id == signal.response_id else None)
+        if turn is None:
+            return
+        turn.playing = signal.started
+        turn.clocks.last_audio = at
+        if signal.started:
+            turn.clocks.first_audio = turn.clocks.first_audio or at
+            turn.clocks.first_output = turn.clocks.first_output or at
+        elif turn.clocks.first_audio is not None:
+            turn.spoke.before = at - turn.clocks.first_audio
+        if signal.cleared:
+            turn.interrupt(at)
+        self._book.touch([turn])
+
     def _text_out(self, signal: signals.TextOut, _from_client: bool, at: float) -> None:
         turn = self._answering(signal.response_id, at)
         if turn is None:
@@ -284,9 +302,8 @@ class TurnTracker:
         item = _id(signal.item_id)
         turn = self._book.conversing() or self._book.last if item is None else self._speaking.get(item)
         if turn is not None:
-            turn.interrupted = True
+            turn.interrupt(at)
             turn.truncated_ms = signal.audio_end_ms
-            turn.clocks.barged_in = turn.clocks.barged_in or at
             self._book.touch([turn])
 
     # -- turns ----------------------------------------------------------------------------------------------------------
@@ -348,6 +365,7 @@ TurnTracker._handlers = {
     signals.SessionConfig: TurnTracker._configured,
     signals.AudioIn: TurnTracker._audio_in,
     signals.AudioOut: TurnTracker._audio_out,
+    signals.Playback: TurnTracker._playback,
     signals.UserItem: TurnTracker._wrote,
     signals.SpeechStarted: TurnTracker._speech_started,
     signals.SpeechStopped: TurnTracker._speech_stopped,

@@ -15,7 +15,7 @@ class UserSide:
     `appended` and `heard` are written on every audio message.
     """
 
-    __slots__ = ("_asked", "appended", "committed", "heard", "inputs", "results", "stopped", "wrote")
+    __slots__ = ("_asked", "_speaking_since", "_spoken", "appended", "committed", "heard", "inputs", "results", "stopped", "wrote")
 
     def __init__(self, limit: int) -> None:
         self.inputs = Inputs(limit)
@@ -31,10 +31,13 @@ class UserSide:
         self.wrote: float | None = None
         """When the last text or tool result was sent."""
         self._asked = False
+        self._speaking_since: float | None = None
+        self._spoken = 0.0
 
-    def speech_started(self, item_id: str | None) -> None:
+    def speech_started(self, item_id: str | None, at: float) -> None:
         """The user speaks: what told of the end of earlier speech no longer counts."""
         self.stopped = self.committed = None
+        self._speaking_since = at
         item = self.inputs.speak(item_id, anew=True)
         if item is not None:
             item.speaking = item.turn is None
@@ -42,6 +45,9 @@ class UserSide:
     def speech_stopped(self, item_id: str | None, at: float) -> None:
         """The provider heard the end of the speech."""
         self.stopped = at
+        if self._speaking_since is not None:
+            self._spoken += at - self._speaking_since
+            self._speaking_since = None
         item = self.inputs.find(item_id)
         if item is not None:
             item.speaking = False
@@ -61,6 +67,8 @@ class UserSide:
         spoken = any(item.spoken for item in turn.inputs) if turn.inputs else turn.trigger == "vad"
         turn.clocks.ended_speaking, turn.clocks.since = self._ended(turn.clocks.requested, spoken=spoken)
         turn.heard, self.heard = self.heard, Sound(self.heard.format)
+        if not turn.heard.size:
+            turn.heard.before = turn.heard.before or self._spoken  # on a call the sound itself comes another way
         self.results = 0
         self._forget()
 

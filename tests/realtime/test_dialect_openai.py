@@ -14,6 +14,7 @@ from realtime.signals import AudioIn
 from realtime.signals import AudioOut
 from realtime.signals import InputCommitted
 from realtime.signals import InputTranscript
+from realtime.signals import Playback
 from realtime.signals import ProviderError
 from realtime.signals import ResponseFinished
 from realtime.signals import ResponseRequested
@@ -98,6 +99,18 @@ def test_client_events(talk: Talk, kind: str, fields: dict[str, Any], signal: Si
 
 
 @pytest.mark.parametrize(
+    ("kind", "started", "cleared"),
+    [
+        ("output_audio_buffer.started", True, False),
+        ("output_audio_buffer.stopped", False, False),
+        ("output_audio_buffer.cleared", False, True),
+    ],
+)
+def test_on_a_call_the_provider_says_when_an_answer_is_heard(talk: Talk, kind: str, started: bool, cleared: bool) -> None:
+    assert talk.server(kind, response_id="r1") == (Playback("r1", started, cleared),)
+
+
+@pytest.mark.parametrize(
     "kind",
     [
         "ping",
@@ -107,7 +120,6 @@ def test_client_events(talk: Talk, kind: str, fields: dict[str, Any], signal: Si
         "conversation.item.retrieved",
         "conversation.item.deleted",
         "rate_limits.updated",
-        "output_audio_buffer.started",
         "response.content_part.added",
         "response.animation_viseme.delta",
         "response.output_audio.done",

@@ -1,0 +1,181 @@
+"""The body of a call's offer, in each form that clients send: what it says, and the same body with another offer in it.
+
+Raises NotAdmitted 400 with what was seen and what is allowed. Sources of the forms: OpenAI's guide to WebRTC (raw SDP, and
+multipart with `sdp` and `session`) and its Live API (JSON with `transport.sdp`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from email.message import Message
+from typing import Any
+from typing import Final
+from typing import Literal
+
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.sansio.multipart import Data
+from werkzeug.sansio.multipart import Epilogue
+from werkzeug.sansio.multipart import Event
+from werkzeug.sansio.multipart import Field
+from werkzeug.sansio.multipart import File
+from werkzeug.sansio.multipart import MultipartDecoder
+from werkzeug.sansio.multipart import MultipartEncoder
+from werkzeug.sansio.multipart import NeedData
+from werkzeug.sansio.multipart import Preamble
+
+from addons.admission import NotAdmitted
+
+SDP: Final = "application/sdp"
+MULTIPART: Final = "multipart/form-data"
+JSON: Final = "application/json"
+MAX_PARTS: Final = 16
+
+Form = Literal["raw", "multipart", "json"]
+_ALLOWED: Final = f"{SDP}, or {MULTIPART} with the parts sdp and session"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a multipart body, as sent."""
+
+    head: Field | File
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CallBody:
+    """An offer, and the session configuration that came with it."""
+
+    form: Form
+    sdp: str = field(repr=False)
+    session: dict[str, Any] | None = field(default=None, repr=False)
+    parts: tuple[Part, ...] = field(default=(), repr=False)
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    changed: bool = False
+    """True when `session` is not the client's own any more."""
+
+    @property
+    def model(self) -> str | None:
+        """The model that the configuration names."""
+        named = (self.session or {}).get("model")
+        return named.strip() or None if isinstance(named, str) else None
+
+    def configured(self, session: dict[str, Any]) -> CallBody:
+        """The same offer with this configuration; a raw one becomes multipart, the only form that has room for it."""
+        return replace(self, session=session, changed=True, form="multipart" if self.form == "raw" else self.form)
+
+    def written(self, sdp: str, boundary: str) -> tuple[str, bytes]:
+        """Content type and body with `sdp` in the place of the client's offer; `boundary` must not occur in it."""
+        if self.form == "raw":
+            return SDP, sdp.encode()
+        if self.form == "json":
+            transport = {**self.document["transport"], "sdp": sdp}
+            return JSON, json.dumps({**self.document, "session": self.session, "transport": transport}).encode()
+        session = json.dumps(self.session).encode() if self.changed else None
+        return f"{MULTIPART}; boundary={boundary}", _multipart(self.parts, {"sdp": sdp.encode(), "session": session}, boundary)
+
+
+def read_body(content_type: str, body: bytes, *, takes_json: bool) -> CallBody:
+    """The offer in a request's body. `takes_json` is for OpenAI Live."""
+    declared = Message()
+    declared["content-type"] = content_type
+    kind = declared.get_content_type() if content_type.strip() else ""
+    if takes_json and kind == JSON:
+        return _json(body)
+    if kind == SDP and not takes_json:
+        return CallBody("raw", _text(body, "the body"))
+    if kind == MULTIPART and not takes_json:
+        return _parts(body, declared.get_param("boundary"))
+    allowed = f"{JSON} with session and transport" if takes_json else _ALLOWED
+    raise _bad("unsupported_content_type", f"an offer is sent as {allowed}, not as {kind[:80] or 'a body without a type'}")
+
+
+def _text(data: bytes, what: str) -> str:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise _bad("bad_sdp", f"{what} is not text in UTF-8") from None
+    if not text.strip():
+        raise _bad("missing_sdp", f"{what} holds no SDP offer")
+    return text
+
+
+def _session(data: bytes) -> dict[str, Any]:
+    try:
+        session = json.loads(data)
+    except (ValueError, RecursionError):
+        raise _bad("bad_session", "the part session is not valid JSON", "session") from None
+    if not isinstance(session, dict):
+        raise _bad("bad_session", f"session is a JSON object, not {type(session).__name__}", "session")
+    return session
+
+
+def _json(body: bytes) -> CallBody:
+    document = _session(body)
+    session, transport = document.get("session"), document.get("transport")
+    if not isinstance(session, dict):
+        raise _bad("bad_session", "session is missing or no JSON object", "session")
+    if not isinstance(transport, dict) or transport.get("type") != "webrtc" or not isinstance(transport.get("sdp"), str):
+        raise _bad("missing_sdp", 'transport is {"type": "webrtc", "sdp": <offer>}', "transport")
+    return CallBody("json", _text(transport["sdp"].encode(errors="replace"), "transport.sdp"), session, document=document)
+
+
+def _parts(body: bytes, boundary: object) -> CallBody:
+    if not isinstance(boundary, str) or not boundary:
+        raise _bad("bad_multipart", "the content type names no boundary")
+    parts = tuple(_read(body, boundary))
+    named = {part.head.name: part.data for part in parts}
+    if len(named) != len(parts):
+        raise _bad("bad_multipart", "a part stands more than once")
+    if "sdp" not in named:
+        raise _bad("missing_sdp", f"the part sdp is missing; the parts are {', '.join(sorted(named))[:200] or 'none'}", "sdp")
+    session = _session(named["session"]) if "session" in named else None
+    return CallBody("multipart", _text(named["sdp"], "the part sdp"), session, parts)
+
+
+def _read(body: bytes, boundary: str) -> list[Part]:
+    """The parts in order. Raises NotAdmitted for a body that breaks off or is no multipart."""
+    parts: list[Part] = []
+    try:
+        decoder = MultipartDecoder(boundary.encode(), len(body), max_parts=MAX_PARTS)
+        decoder.receive_data(body)
+        decoder.receive_data(None)
+        while not isinstance(event := decoder.next_event(), Epilogue | NeedData):
+            if isinstance(event, Field | File):
+                parts.append(Part(event, b""))
+            elif isinstance(event, Data):
+                parts[-1] = replace(parts[-1], data=parts[-1].data + event.data)
+    except RequestEntityTooLarge:
+        raise _bad("bad_multipart", f"the multipart body has more than {MAX_PARTS} parts") from None
+    except ValueError:
+        raise _bad("bad_multipart", "the multipart body cannot be read; it breaks off or its parts are malformed") from None
+    if isinstance(event, NeedData):
+        raise _bad("bad_multipart", "the multipart body breaks off before its last boundary")
+    return parts
+
+
+def _multipart(parts: tuple[Part, ...], changed: Mapping[str, bytes | None], boundary: str) -> bytes:
+    """All parts as they were, those named in `changed` with other data, or added where there was none."""
+    heads = {"sdp": SDP, "session": JSON}
+    known = {part.head.name for part in parts}
+    added = [Part(_head(name, heads[name]), b"") for name in heads if name not in known and changed[name] is not None]
+    encoder = MultipartEncoder(boundary.encode())
+    written = [encoder.send_event(Preamble(data=b""))]
+    for part in (*parts, *added):
+        replaced = changed.get(part.head.name)
+        events: tuple[Event, ...] = (part.head, Data(data=part.data if replaced is None else replaced, more_data=False))
+        written += [encoder.send_event(event) for event in events]
+    return b"".join([*written, encoder.send_event(Epilogue(data=b""))])
+
+
+def _head(name: str, content_type: str) -> Field:
+    return Field(name=name, headers=Headers({"content-type": content_type}))
+
+
+def _bad(code: str, message: str, param: str | None = None) -> NotAdmitted:
+    return NotAdmitted(400, code, message, param=param)

@@ -1,0 +1,78 @@
+"""The calls that this proxy knows: our id, whose they are, where they go, and what the provider calls them.
+
+What stands here goes before anything a client says about a call.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import field
+from secrets import token_hex
+from typing import Final
+from typing import Literal
+
+from realtime.ledger import Billed
+from realtime.session import Session
+from rules.resolve import Target
+
+Mode = Literal["relay", "sideband", "signal", "telephone"]
+"""How much of a call comes through here; `telephone` is one that rang at the provider and was accepted through here."""
+
+MAX_CALLS: Final = 4096
+"""Calls that are remembered; the oldest is forgotten for a new one."""
+
+
+def new_call_id() -> str:
+    """Our id of a call."""
+    return f"call_{token_hex(13)}"
+
+
+@dataclass(slots=True)
+class Call:
+    """One call. `session` is None where none of its events come through here."""
+
+    id: str
+    mode: Mode
+    principal: str
+    target: Target
+    until: float
+    session: Session | None = None
+    upstream_id: str | None = None
+    billed: Billed = field(default_factory=Billed)
+    """What was billed of it, shared with the sessions that look on."""
+
+
+class Registry:
+    """Calls by our id."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, Call] = {}
+
+    def add(self, call: Call) -> None:
+        now = time.monotonic()
+        for known in [known for known in self._calls.values() if known.until <= now]:
+            del self._calls[known.id]
+        while len(self._calls) >= MAX_CALLS:
+            del self._calls[next(iter(self._calls))]
+        self._calls[call.id] = call
+
+    def find(self, call_id: str, principal: str) -> Call | None:
+        """A call of this principal; None for one of somebody else, as for one that never was."""
+        call = self._calls.get(call_id)
+        return call if call is not None and call.principal == principal and call.until > time.monotonic() else None
+
+    def get(self, call_id: str) -> Call | None:
+        """A call, whoever it belongs to; for the proxy's own use."""
+        return self._calls.get(call_id)
+
+    def of(self, session: Session) -> Call | None:
+        """The call that a session carries."""
+        return next((call for call in self._calls.values() if call.session is session), None)
+
+    def forget(self, call: Call) -> None:
+        self._calls.pop(call.id, None)
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(self._calls.values())
