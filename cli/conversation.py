@@ -35,7 +35,7 @@ _TOOL: Final[dict[str, Any]] = {
     "description": "The weather of a city, now.",
     "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 }
-_SESSION: Final[dict[str, Any]] = {
+SESSION: Final[dict[str, Any]] = {
     "type": "realtime",
     "instructions": "Answer in one sentence.",
     "audio": {"input": {"transcription": {"model": "whisper-1"}, "turn_detection": {"type": "server_vad"}}},
@@ -47,7 +47,7 @@ _SESSION: Final[dict[str, Any]] = {
 class Said:
     """A line of the conversation."""
 
-    who: Literal["user", "model", "tool"]
+    who: Literal["call", "user", "model", "tool"]
     text: str
 
 
@@ -55,7 +55,7 @@ async def converse(base_url: str, key: str, model: str) -> AsyncIterator[Said]:
     """Hold the conversation at `base_url`; yields each line when it is complete. Raises RuntimeError when it breaks off."""
     try:
         async with AsyncOpenAI(base_url=base_url, api_key=key) as client, client.realtime.connect(model=model) as connection:
-            await connection.session.update(session=_SESSION)  # type: ignore[arg-type]
+            await connection.session.update(session=SESSION)  # type: ignore[arg-type]
             for words in UTTERANCES:
                 await _speak(connection, words)
                 async for line in _listen(connection):
@@ -91,10 +91,15 @@ async def _listen(connection: AsyncRealtimeConnection) -> AsyncIterator[Said]:
 
 async def _run_tool(connection: AsyncRealtimeConnection, call: RealtimeConversationItemFunctionCall) -> Said:
     """What an app does: run the tool, hand back its result, ask for the answer."""
-    output = f"sunny and 21 degrees in {json.loads(call.arguments)['city']}"
+    output = weather(call.arguments)
     await connection.conversation.item.create(item={"type": "function_call_output", "call_id": call.call_id or "", "output": output})
     await connection.response.create()
     return Said("tool", f"{call.name}({call.arguments}) = {output}")
+
+
+def weather(arguments: str) -> str:
+    """The tool of the conversation; `arguments` as the model wrote them, JSON."""
+    return f"sunny and 21 degrees in {json.loads(arguments)['city']}"
 
 
 def _chunks(audio: bytes) -> Iterator[bytes]:
