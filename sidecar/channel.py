@@ -14,6 +14,8 @@ from typing import Literal
 
 from aiortc import RTCDataChannel
 
+from sidecar.association import Association
+
 MAX_BUFFERED: Final = 4 * 1024 * 1024
 """Bytes that wait in a channel before sending fails."""
 
@@ -68,6 +70,12 @@ class Channel:
     def buffered(self) -> int:
         """Bytes that wait to be sent."""
         return self._channel.bufferedAmount
+
+    @property
+    def undelivered(self) -> bool:
+        """Whether the other end has yet to confirm something that was sent on the leg's channels."""
+        association = self._channel.transport
+        return isinstance(association, Association) and association.waiting
 
     def send(self, message: str | bytes) -> None:
         """Raises ChannelError: not_open, too_large (for the other end), overflow (over MAX_BUFFERED bytes wait)."""
