@@ -195,11 +195,11 @@ class Leg:
             return
         now = self._loop.time()
         self.connection.last_heard = now
-        self.on_packet(packet, rtcp, now)
+        self._call(self.on_packet, packet, rtcp, now)
 
     def _channel_opened(self, channel: RTCDataChannel) -> None:
         self._reached("channel_ms")
-        self._call(lambda: self.on_channel(Channel(channel, MAX_MESSAGE_SIZE, self.fail)))
+        self._call(self.on_channel, Channel(channel, MAX_MESSAGE_SIZE, self.fail))
 
     def _dtls_changed(self) -> None:
         """DTLS closing is the sure sign of an end, whoever ended it and on which layer."""
@@ -218,11 +218,11 @@ class Leg:
     def _change(self, state: State) -> None:
         if self.state != state and self.state != "closed":
             self.state = state
-            self._call(lambda: self.on_state(state))
+            self._call(self.on_state, state)
 
-    def _call(self, callback: Callable[[], None]) -> None:
+    def _call[*Given](self, callback: Callable[[*Given], None], *given: *Given) -> None:
         try:
-            callback()
+            callback(*given)
         except Exception as error:
             logger.exception("A callback of the %s leg failed", self.name)
             self.fail(f"internal error: {type(error).__name__}")
