@@ -26,3 +26,8 @@ class State(AppendDB):
     def keys(self) -> AppendTable:
         """Keys made on the command line, one document each."""
         return self.table("keys")
+
+    @property
+    def tokens(self) -> AppendTable:
+        """Ephemeral keys, see `store.tokens`."""
+        return self.table("tokens")
