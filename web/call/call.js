@@ -61,9 +61,9 @@ export class Call extends EventTarget {
     this.send({ type: 'response.create' });
   }
 
-  /** Stop the model: what it was still to say, and what is on its way here. */
-  interrupt() {
-    this.send({ type: 'response.cancel' });
+  /** Stop the model: what it was still to say, where `answer` is under way, and the sound on its way here. */
+  interrupt({ answer }) {
+    if (answer) this.send({ type: 'response.cancel' });
     this.send({ type: 'output_audio_buffer.clear' });
   }
 

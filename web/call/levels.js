@@ -32,21 +32,21 @@ export class Ear {
 export class Lane {
   #canvas;
   #text;
-  #bars = [];
+  #bars;
 
   constructor(canvas, text) {
     this.#canvas = canvas;
     this.#text = text;
+    this.#bars = new Array(Math.floor(canvas.width / (BAR + GAP))).fill(0);
     this.show(QUIET);
   }
 
-  show(level) {
-    const { width } = this.#canvas;
+  show(level, quiet = 'silent') {
+    this.#bars.shift();
     this.#bars.push((level - QUIET) / -QUIET);
-    this.#bars.splice(0, this.#bars.length - Math.floor(width / (BAR + GAP)));
     this.#draw();
     this.#canvas.setAttribute('aria-valuenow', level.toFixed(0));
-    this.#text.value = level > QUIET + 1 ? `${level.toFixed(0)} dB` : 'silent';
+    this.#text.value = level > QUIET + 1 ? `${level.toFixed(0)} dB` : quiet;
   }
 
   #draw() {

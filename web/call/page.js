@@ -18,11 +18,17 @@ let call = null;
 let sound = null;
 let ears = {};
 let clock = { began: 0, connected: 0, asked: 0 };
+let speaking = { answer: false, sound: false };
 
 function takeFragment() {
   const given = new URLSearchParams(location.hash.slice(1));
   for (const name of ['key', 'model']) if (given.get(name)) at(name).value = given.get(name);
   if (location.hash) history.replaceState(null, '', location.pathname);
+}
+
+async function findGateway() {
+  at('gateway').value = (await (await fetch('call/gateway.json')).json()).url;
+  at('call').disabled = false;
   at(at('key').value ? 'call' : 'key').focus();
 }
 
@@ -32,7 +38,7 @@ function show(state) {
   at('state').value = STATES[state];
   at('setup').hidden = live;
   at('actions').hidden = !live;
-  at('words').disabled = at('send').disabled = at('interrupt').disabled = !connected;
+  at('words').disabled = at('send').disabled = !connected;
   at('call').textContent = state === 'ended' ? 'Call again' : 'Call';
 }
 
@@ -49,6 +55,8 @@ async function start(event) {
   warn();
   for (const id of ['first-audio', 'setup-time', 'round-trip', 'lost', 'duration']) at(id).textContent = '–';
   clock = { began: performance.now(), connected: 0, asked: 0 };
+  follow({ type: 'response.done' });
+  follow({ type: 'output_audio_buffer.stopped' });
   sound = new AudioContext();
   call = new Call({ gateway: at('gateway').value, key: at('key').value.trim(), model: at('model').value.trim() });
   listen(call);
@@ -88,16 +96,31 @@ function ended(reason) {
 function note({ from, event }) {
   events.note(from, event);
   transcript.note(event);
-  at('empty').hidden = true;
+  follow(event);
+  for (const id of ['empty', 'no-events']) at(id).hidden = true;
   if (event.type === 'error') warn(event.error?.message);
   if (event.type === 'input_audio_buffer.speech_stopped' || (from === 'client' && event.type === 'response.create')) clock.asked = performance.now();
+}
+
+const SPEAKING = {
+  'response.created': { answer: true },
+  'response.done': { answer: false },
+  'output_audio_buffer.started': { sound: true },
+  'output_audio_buffer.stopped': { sound: false },
+  'output_audio_buffer.cleared': { sound: false },
+};
+
+/** Sound is still on its way when an answer is complete; either can be interrupted. */
+function follow({ type }) {
+  speaking = { ...speaking, ...SPEAKING[type] };
+  at('interrupt').disabled = !speaking.answer && !speaking.sound;
 }
 
 function levels() {
   for (const side of ['you', 'them']) {
     const level = ears[side]?.level();
     if (level === undefined) continue;
-    lanes[side].show(level);
+    lanes[side].show(level, side === 'you' && muted() ? 'muted' : 'silent');
     if (side === 'them' && level > HEARD && clock.asked) firstAudio();
   }
 }
@@ -115,10 +138,11 @@ async function figures() {
   if (received) at('lost').textContent = `${lost} of ${lost + received}`;
 }
 
+const muted = () => at('mute').getAttribute('aria-pressed') === 'true';
+
 function mute() {
-  const muted = at('mute').getAttribute('aria-pressed') !== 'true';
-  call?.mute(muted);
-  at('mute').setAttribute('aria-pressed', String(muted));
+  at('mute').setAttribute('aria-pressed', String(!muted()));
+  call?.mute(muted());
 }
 
 function say(event) {
@@ -128,7 +152,7 @@ function say(event) {
   at('words').value = '';
 }
 
-const ACTIONS = { mute, interrupt: () => call?.interrupt(), hangup: () => call?.end() };
+const ACTIONS = { mute, interrupt: () => call?.interrupt(speaking), hangup: () => call?.end() };
 const SHORTCUTS = { m: 'mute', i: 'interrupt', h: 'hangup' };
 
 function shortcut(event) {
@@ -147,4 +171,4 @@ window.addEventListener('pagehide', () => call?.end());
 setInterval(levels, 40);
 setInterval(figures, 1000);
 takeFragment();
-at('gateway').value = (await (await fetch('call/gateway.json')).json()).url;
+await findGateway();
