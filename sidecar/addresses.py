@@ -54,8 +54,8 @@ class Admission:
             return False
         if address.is_multicast or address.is_unspecified or address == BROADCAST:
             return False
-        if self.scope != "global" and (address.is_loopback or address in self._own):
-            return True
+        if address.is_loopback or address in self._own:
+            return self.scope != "global"
         return _in_scope(address, self.scope)
 
 

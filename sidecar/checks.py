@@ -33,7 +33,7 @@ def read_offer(text: str) -> Description:
     for section in live:
         _check_kind(section)
     if not any(section.kind == "audio" for section in live):
-        raise SdpError("no_audio", f"the offer has no live audio m-line, one is needed; it has {_seen(sections)}")
+        raise SdpError("no_audio", f"one live audio m-line is needed, the offer has {_seen(sections)}")
     applications = sum(section.kind == "application" for section in live)
     if applications > 1:
         raise SdpError("too_many_applications", f"the offer has {applications} application m-lines, at most 1 is allowed")
@@ -55,9 +55,10 @@ def _read_answer(text: str, offer: Description) -> Description:
     _check_against(sections, offer.sections)
     live = _live(sections)
     if not any(section.kind == "audio" for section in live):
-        raise SdpError("bad_answer", f"it accepts no audio; it has {_seen(sections)}")
+        raise SdpError("bad_answer", f"it accepts no audio, its m-lines are {_seen(sections)}")
     if len(live) > 1:
         _check_bundle(session, live)
+    _check_mux(live)
     transport = read_transport(session, live, default_setup="active")
     if transport.setup == "actpass":
         raise SdpError("bad_answer", "it says a=setup:actpass, an answer chooses active or passive")

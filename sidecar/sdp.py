@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from aioice import Candidate
@@ -125,8 +126,7 @@ def split(text: str, code: str) -> tuple[tuple[str, ...], tuple[Section, ...]]:
     starts = [place for place, line in enumerate(lines) if line.startswith("m=")]
     if len(starts) > MAX_SECTIONS:
         raise SdpError("too_many_lines", f"the description has {len(starts)} m-lines, at most {MAX_SECTIONS} are allowed")
-    ends = [*starts[1:], len(lines)]
-    sections = tuple(Section(lines[start:end]) for start, end in zip(starts, ends, strict=True))
+    sections = tuple(Section(lines[start:end]) for start, end in pairwise([*starts, len(lines)]))
     return lines[: starts[0]] if starts else lines, sections
 
 
