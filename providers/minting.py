@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
@@ -73,8 +72,8 @@ def read_wish(endpoint: EndpointName, content_type: str, raw: bytes) -> Wish:
 
 def shaped(wish: Wish, endpoint: EndpointName, family: Family, *, model: str, asr: str | None, seconds: int) -> dict[str, Any]:
     """The body for the provider. `model` and `asr` are the names it knows them by, `seconds` is the life that was granted."""
-    body = deepcopy({name: value for name, value in wish.body.items() if name not in (OWN, "session")})
-    session = deepcopy(wish.body.get("session") or {})
+    body = json.loads(json.dumps({name: value for name, value in wish.body.items() if name != OWN}))
+    session = body.pop("session", None) or {}
     _grant(body, seconds)
     if endpoint in BETA:
         return _beta({**session, **body}, wish, model, asr)
