@@ -9,7 +9,7 @@ from typing import Any
 from typing import Final
 
 Rows = Mapping[str, Mapping[str, Mapping[str, Any]]]
-"""part → peer → figures."""
+"""part → peer → figures; of calls the peer is followed by what was measured, and on a ladder by the rung: `voicetap load 25/10`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,24 @@ def _ratio(part: str, figure: str, other: str, mine: str = "voicetap") -> Callab
     return lambda rows: float(rows[part][mine][figure]) / float(rows[part][other][figure])
 
 
+def _call(about: str, figure: str, peer: str = "voicetap") -> Callable[[Rows], float]:
+    return lambda rows: float(rows["webrtc"][f"{peer} {about}"][figure])
+
+
+def _carried(rows: Rows) -> float:
+    """Calls on the highest rung that were alive at its end."""
+    rung = rows["webrtc"]["voicetap load 100/10"]
+    return float(rung["calls"] - rung["dead"])
+
+
+def _transcoding(rows: Rows) -> float:
+    return _call("load 25/10", "media_ms")(rows) / _call("load 3/10", "whole_ms", "aiortc")(rows)
+
+
+def _grown(figure: str) -> Callable[[Rows], float]:
+    return lambda rows: float(rows["soak"]["voicetap"][f"{figure}_last_ms"]) - float(rows["soak"]["voicetap"][f"{figure}_first_ms"])
+
+
 def _insert(rows: Rows) -> float:
     return float(rows["log"]["voicetap"]["insert_late_us"]) / float(rows["log"]["voicetap"]["insert_early_us"])
 
@@ -58,10 +76,25 @@ BARS: Final = (
     Bar("an insert at the last record of the log, times one at record 100", 1.5, _insert),
     Bar("page of 50 from the full log, ms", 100.0, _own("log", "page_ms"), "{:.1f}"),
     Bar("a live session, KB", 300.0, _own("memory", "live_session_kb"), "{:.0f}"),
+    Bar("WebRTC: media worker's CPU a call-second at 25 calls with events, ms", 8.0, _call("load 25/10", "media_ms")),
+    Bar("WebRTC: the same, as a share of a relay that transcodes", 0.05, _transcoding, "{:.3f}"),
+    Bar("WebRTC: added one-way audio delay p50 at 25 calls, ms", 1.0, _call("load 25/10", "audio_p50_ms_added")),
+    Bar("WebRTC: calls alive in one worker", 100.0, _carried, "{:.0f}", at_least=True),
+    Bar("WebRTC: share of audio lost at 100 calls", 0.001, _call("load 100/10", "audio_lost"), "{:.4f}"),
+    Bar("WebRTC: from a kill to the end of both legs, slowest, ms", 1_000.0, _call("control", "kill_max_ms"), "{:,.0f}"),
+    Bar("WebRTC: from the revoking of a key to the end of its calls, ms", 1_000.0, _call("control", "revoked_max_ms"), "{:,.0f}"),
+    Bar("WebRTC soak: calls lost or refused", 0.0, _own("soak", "failures"), "{:.0f}"),
+    Bar("WebRTC soak: drift of the audio delay p50, ms", 0.2, _grown("audio_p50")),
+    Bar("WebRTC soak: growth of memory, MB", 20.0, _own("soak", "growth_mb"), "{:.1f}"),
 )
+
+
+def _key(row: Mapping[str, Any]) -> str:
+    rung = f"{row['calls']:.0f}/{row['events_per_s']:.0f}" if "events_per_s" in row else ""
+    return " ".join(word for word in (row["peer"], row.get("about", ""), rung) if word)
 
 
 def table(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Markdown lines; takes the results by part."""
-    rows = {part: {row["peer"]: row for row in result["rows"] if "peer" in row} for part, result in results.items()}
+    rows = {part: {_key(row): row for row in result["rows"] if "peer" in row} for part, result in results.items()}
     return ["| bar | measured | met |", "| --- | ---: | --- |", *("| " + " | ".join(bar.cells(rows)) + " |" for bar in BARS)]

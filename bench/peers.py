@@ -77,11 +77,11 @@ async def direct(upstream: int, _: Path) -> AsyncIterator[Target]:
     yield Target(upstream)
 
 
-async def _announced(process: asyncio.subprocess.Process, log: Path) -> int:
-    """The gateway port that voicetap prints when it serves."""
+async def announced(process: asyncio.subprocess.Process, log: Path) -> tuple[int, int, str]:
+    """What voicetap prints when it serves: the ports of its gateway and of its control door, and the token of the latter."""
     for _ in range(int(START / 0.05)):
-        if found := re.search(r"voicetap ready gateway=\S+:(\d+) ", tail(log)):
-            return int(found[1])
+        if found := re.search(r"voicetap ready gateway=\S+:(\d+) control=\S+:(\d+) token=(\S+)", tail(log)):
+            return int(found[1]), int(found[2]), found[3]
         if process.returncode is not None:
             break
         await asyncio.sleep(0.05)
@@ -94,7 +94,8 @@ async def voicetap_under(upstream: int, home: Path, *prefix: str, parsed: bool =
     rules.write_text(voicetap_rules(upstream, parsed=parsed))
     command = (sys.executable, *prefix, "-m", "cli", "start", "--rules", str(rules), "--data", str(home / "data"))
     async with running(command, home / "log", {"PYTHONPATH": str(ROOT)}) as process:
-        yield Target(await _announced(process, home / "log"), process.pid)
+        gateway, _, _ = await announced(process, home / "log")
+        yield Target(gateway, process.pid)
 
 
 @asynccontextmanager

@@ -52,6 +52,17 @@ class Meter:
     def rss(self) -> int:
         return sum(process.memory_info().rss for process in self._family())
 
+    def files(self) -> int:
+        """Open files and sockets."""
+        return sum(process.num_fds() for process in self._family())
+
+    def threads(self) -> int:
+        return sum(process.num_threads() for process in self._family())
+
+    def child(self, word: str) -> int | None:
+        """The first descendant whose command line has this word."""
+        return next((process.pid for process in self._family()[1:] if word in process.cmdline()), None)
+
 
 def free_port() -> int:
     """A loopback port that nobody listens on now."""

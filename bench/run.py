@@ -43,10 +43,42 @@ class Scale:
     """In the log."""
     stride: int
     """Of the ladder of paced sessions every so-manieth rung is used."""
+    calls: tuple[int, ...]
+    """WebRTC calls at once."""
+    recoded: tuple[int, ...]
+    """The same for a relay that transcodes."""
+    placed: int
+    """Calls placed one after the other."""
+    soak: float
+    """How long calls are kept up."""
 
 
-QUICK: Final = Scale(rounds=1, seconds=0.8, pace=2.0, frames=50_000, idle=50, records=20_000, stride=3)
-FULL: Final = Scale(rounds=3, seconds=2.0, pace=5.0, frames=1_000_000, idle=200, records=100_000, stride=1)
+QUICK: Final = Scale(
+    rounds=1,
+    seconds=0.8,
+    pace=2.0,
+    frames=50_000,
+    idle=50,
+    records=20_000,
+    stride=3,
+    calls=(1, 25, 100),
+    recoded=(1, 3),
+    placed=15,
+    soak=60.0,
+)
+FULL: Final = Scale(
+    rounds=3,
+    seconds=2.0,
+    pace=5.0,
+    frames=1_000_000,
+    idle=200,
+    records=100_000,
+    stride=1,
+    calls=(1, 10, 25, 50, 100),
+    recoded=(1, 3, 6),
+    placed=100,
+    soak=1_800.0,
+)
 
 
 @dataclass(slots=True)
@@ -56,6 +88,7 @@ class Run:
     upstream: Server
     scale: Scale
     peers: tuple[str, ...]
+    call_peers: tuple[str, ...] = ()
     skipped: dict[str, str] = field(default_factory=dict)
 
     def say(self, text: str) -> None:

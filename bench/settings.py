@@ -27,7 +27,7 @@ def _policies() -> list[dict[str, Any]]:
     ]
 
 
-def voicetap_rules(upstream: int, *, parsed: bool = False) -> str:
+def voicetap_rules(upstream: int, *, parsed: bool = False, revoked: bool = False) -> str:
     """A rules file (JSON is YAML): one compatible provider, one key, everything else as shipped."""
     digest = hashlib.sha256(KEY.encode()).hexdigest()
     rules: dict[str, Any] = {
@@ -35,7 +35,7 @@ def voicetap_rules(upstream: int, *, parsed: bool = False) -> str:
         "listen": {"gateway": "127.0.0.1:0", "control": "127.0.0.1:0"},
         "limits": {"sessions": 5_000, "per_key": 5_000},
         "providers": {"bench": {"kind": "compatible", "url": f"http://127.0.0.1:{upstream}"}},
-        "keys": [{"id": "bench", "hash": f"sha256:{digest}"}],
+        "keys": [{"id": "bench", "hash": f"sha256:{digest}", "revoked": revoked}],
         "routes": [{"name": "default", "match": {"door": "gateway"}, "provider": "bench"}],
     }
     return json.dumps(rules | ({"policies": _policies()} if parsed else {}), indent=2)

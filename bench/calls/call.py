@@ -11,10 +11,10 @@ from time import perf_counter
 
 from bench import events
 from bench.calls import talk
+from bench.calls.ask import ask
 from bench.calls.leg import SETUP
 from bench.calls.leg import Leg
 from bench.calls.leg import Lost
-from bench.calls.post import post
 from bench.calls.provider import Provider
 from bench.calls.sdp import read
 from bench.calls.sound import CYCLE
@@ -60,7 +60,7 @@ class Call:
         first = asyncio.Event()
         caller.on_event = lambda _: first.set()
         began = perf_counter()
-        reply = await post(target.port, target.path, {"Content-Type": "application/sdp", **target.headers}, offer)
+        reply = await ask(target.port, "POST", target.path, {"Content-Type": "application/sdp", **target.headers}, offer)
         if reply.status != 201:
             raise Refused(f"{reply.status} {reply.body[:300]}")
         caller.moments["answer"] = perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -12,9 +13,14 @@ from pathlib import Path
 from typing import Final
 
 from bench.calls.target import CallTarget
+from bench.calls.target import Control
+from bench.peers import ROOT
+from bench.peers import announced
+from bench.process import Meter
 from bench.process import free_port
 from bench.process import listening
 from bench.process import running
+from bench.settings import voicetap_rules
 
 CallPeer = Callable[[int, Path], AbstractAsyncContextManager[CallTarget]]
 """Takes the provider's port and an empty directory of its own."""
@@ -33,7 +39,25 @@ async def aiortc_relay(provider: int, home: Path) -> AsyncIterator[CallTarget]:
         yield CallTarget(port, process.pid, recodes=True)
 
 
-CALL_PEERS: Final[dict[str, CallPeer]] = {"direct": direct, "aiortc": aiortc_relay}
+@asynccontextmanager
+async def voicetap(provider: int, home: Path) -> AsyncIterator[CallTarget]:
+    """The proxy with its media worker, all addons on, every event inspected and recorded."""
+    rules = home / "rules.yaml"
+    rules.write_text(voicetap_rules(provider))
+    command = (sys.executable, "-m", "cli", "start", "--rules", str(rules), "--data", str(home / "data"))
+    async with running(command, home / "log", {"PYTHONPATH": str(ROOT)}) as process:
+        gateway, control, token = await announced(process, home / "log")
+        door = Control(control, token, lambda: _replace(rules, voicetap_rules(provider, revoked=True)))
+        yield CallTarget(gateway, process.pid, media=lambda: Meter(process.pid).child("sidecar"), control=door)
+
+
+def _replace(path: Path, text: str) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    os.replace(part, path)
+
+
+CALL_PEERS: Final[dict[str, CallPeer]] = {"direct": direct, "aiortc": aiortc_relay, "voicetap": voicetap}
 
 
 @asynccontextmanager

@@ -61,12 +61,13 @@ class Sound(Stream):
     their way when counting begins and ends.
     """
 
-    __slots__ = ("_floor", "_small", "_starts", "cycle")
+    __slots__ = ("_aligned", "_floor", "_small", "_starts", "cycle")
 
     def __init__(self, cycle: int) -> None:
         super().__init__()
         self.cycle = cycle
         self._starts: deque[float] = deque()
+        self._aligned = False
         self._small = 0
         self._floor: deque[int] = deque(maxlen=cycle)
 
@@ -86,10 +87,16 @@ class Sound(Stream):
             self._small = 0
             self._started(perf_counter())
 
+    @property
+    def lost(self) -> int:
+        return max(0, super().lost)
+
     def _started(self, now: float) -> None:
-        while self._starts and now - self._starts[0] > _STALE:
+        """Each start belongs to the oldest one that left; the first that is recognised belongs to the one that left last."""
+        while self._starts and (now - self._starts[0] > _STALE or (len(self._starts) > 1 and not self._aligned)):
             self._starts.popleft()
         if self._starts:
+            self._aligned = True
             delay = now - self._starts.popleft()
             if self._recording:
                 self.delays.append(delay)

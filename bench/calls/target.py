@@ -5,16 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
+from typing import Final
 
 from bench.process import Meter
 from bench.settings import KEY
 
-PATH = "/v1/realtime/calls?model=bench"
+PATH: Final = "/v1/realtime/calls?model=bench"
 
 
 def nobody() -> int | None:
     """The media process of a relay that has none of its own."""
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The control door, and how the key of the callers is revoked."""
+
+    port: int
+    token: str
+    revoke: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +39,7 @@ class CallTarget:
     """Whether audio is decoded and encoded again on its way."""
     media: Callable[[], int | None] = nobody
     """The process that carries media, where it is one of several."""
-    control: tuple[int, str] | None = None
-    """Port and token of the control door."""
+    control: Control | None = None
 
     def meters(self) -> dict[str, Meter]:
         """`whole`: everything between caller and provider; `media`: its media process alone."""

@@ -15,6 +15,8 @@ from bench.parts import paced
 from bench.parts import profile
 from bench.parts import setup
 from bench.parts import slow
+from bench.parts import soak
+from bench.parts import webrtc
 from bench.run import Row
 from bench.run import Run
 
@@ -28,4 +30,6 @@ PARTS: Final[dict[str, Callable[[Run], Awaitable[list[Row]]]]] = {
     "slow": slow.measure,
     "log": log.measure,
     "profile": profile.measure,
+    "webrtc": webrtc.measure,
+    "soak": soak.measure,
 }

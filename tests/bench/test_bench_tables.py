@@ -9,6 +9,8 @@ from typing import Any
 
 from bench.bars import BARS
 from bench.bars import table
+from bench.calls.columns import CALLS
+from bench.calls.peers import CALL_PEERS
 from bench.parts import PARTS
 from bench.peers import PEERS
 from bench.peers import ROOT
@@ -90,4 +92,22 @@ def test_a_bar_is_met_by_figures_alone_and_stays_open_without_them() -> None:
 
 
 def test_every_peer_has_a_label() -> None:
-    assert set(LABELS) == set(PEERS)
+    assert set(LABELS) == {*PEERS, *CALL_PEERS}
+
+
+def test_calls_have_a_table_for_each_thing_that_was_measured() -> None:
+    rung = {"about": "load", "peer": "voicetap", "calls": 25.0, "events_per_s": 10.0, "whole_ms": 9.5, "media_ms": 6.25}
+    lines = block(result("webrtc", [rung, {"about": "control", "peer": "voicetap", "kill_p50_ms": 120.0}])).splitlines()
+    assert lines[4].startswith("| **voicetap**, all addons, no policy on audio | 25 | 10 | 9.5 | 6.2 | – |")
+    assert any(line.startswith("| **voicetap**, all addons, no policy on audio | 120 |") for line in lines)
+    assert sum(line.startswith("| --- |") for line in lines) == len(CALLS)
+
+
+def test_bars_of_calls_find_their_rung() -> None:
+    rungs = [
+        {"about": "load", "peer": "voicetap", "calls": 25.0, "events_per_s": 10.0, "media_ms": 6.0, "audio_p50_ms_added": 1.5},
+        {"about": "load", "peer": "voicetap", "calls": 100.0, "events_per_s": 10.0, "dead": 1.0, "audio_lost": 0.0},
+        {"about": "load", "peer": "aiortc", "calls": 3.0, "events_per_s": 10.0, "whole_ms": 200.0},
+    ]
+    lines = [line for line in table({"webrtc": result("webrtc", rungs)}) if "WebRTC" in line]
+    assert [line.rsplit("| ", 1)[1] for line in lines[:6]] == ["yes |", "yes |", "**no** |", "**no** |", "yes |", "not measured |"]

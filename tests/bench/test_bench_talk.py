@@ -43,7 +43,7 @@ from bench.upstream import Server
 from bench.upstream import serving
 from bench.wire import client_frame
 
-TINY = Scale(rounds=2, seconds=0.05, pace=0.2, frames=1_000, idle=5, records=10, stride=3)
+TINY = Scale(rounds=2, seconds=0.05, pace=0.2, frames=1_000, idle=5, records=10, stride=3, calls=(1,), recoded=(1,), placed=1, soak=1.0)
 
 
 @pytest.fixture

@@ -1,0 +1,96 @@
+"""How a figure is headed and written, and the columns of each part's table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from typing import Final
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A heading, the figure behind it and how it is written; a row without that figure shows a dash."""
+
+    head: str
+    name: str
+    form: str = "{:,.1f}"
+
+    def cell(self, row: Row) -> str:
+        value = row.get(self.name)
+        return "–" if value is None else self.form.format(value)
+
+
+def _bursts(figure: str, form: str) -> tuple[Column, ...]:
+    kinds = [(way, size) for way in ("down", "up") for size in (2_048, 4_096, 8_192)]
+    return tuple(Column(f"{way} {size // 1024} KB", f"{way}_{size}_{figure}", form) for way, size in kinds)
+
+
+WHOLE: Final = "{:,.0f}"
+FINE: Final = "{:.2f}"
+TABLES: Final[dict[str, tuple[Column, ...]]] = {
+    "frames": (Column("CPU µs a frame", "us_per_frame"), Column("frames a second", "frames_per_s", WHOLE)),
+    "bursts": (*_bursts("us_per_frame", "{:,.1f}"),),
+    "latency": (
+        Column("closed loop p50 ms", "loop_p50_ms", FINE),
+        Column("p99", "loop_p99_ms", FINE),
+        Column("added p50", "loop_p50_ms_added", FINE),
+        Column("added p99", "loop_p99_ms_added", FINE),
+        Column("paced p50 ms", "pace_p50_ms", FINE),
+        Column("p99", "pace_p99_ms", FINE),
+        Column("added p50", "pace_p50_ms_added", FINE),
+        Column("added p99", "pace_p99_ms_added", FINE),
+        Column("CPU µs a paced frame", "pace_us_per_frame", WHOLE),
+    ),
+    "paced": (
+        Column("sessions", "sessions", WHOLE),
+        Column("p99 added ms", "p99_added_ms"),
+        Column("CPU µs a frame", "us_per_frame"),
+        Column("share of the core", "core", "{:.0%}"),
+    ),
+    "setup": (
+        Column("p50 ms", "p50_ms", FINE),
+        Column("p99 ms", "p99_ms", FINE),
+        Column("sessions a second", "sessions_per_s", WHOLE),
+        Column("CPU ms each", "cpu_ms", FINE),
+    ),
+    "memory": (
+        Column("RSS at start MB", "start_mb", WHOLE),
+        Column("after frames", "frames", WHOLE),
+        Column("RSS then MB", "end_mb", WHOLE),
+        Column("growth MB", "growth_mb"),
+        Column("over frames", "growth_frames", WHOLE),
+        Column("KB a live session", "live_session_kb", WHOLE),
+    ),
+    "log": (
+        Column("turns in the log", "records", WHOLE),
+        Column("insert at 100 µs", "insert_early_us"),
+        Column("at the last µs", "insert_late_us"),
+        Column("acknowledged at 100 ms", "acknowledged_early_ms", FINE),
+        Column("at the last ms", "acknowledged_late_ms", FINE),
+        Column("page of 50 ms", "page_ms"),
+        Column("from a fresh reader ms", "cold_page_ms", WHOLE),
+        Column("turns of a session ms", "turns_ms", WHOLE),
+    ),
+    "slow": (
+        Column("memory held MB", "peak_growth_mb"),
+        Column("own uplink, of 100", "uplink_passed", WHOLE),
+        Column("neighbour's echo p99 ms", "neighbour_p99_ms"),
+    ),
+    "soak": (
+        Column("minutes", "minutes", WHOLE),
+        Column("calls", "calls", WHOLE),
+        Column("set up and hung up meanwhile", "passed", WHOLE),
+        Column("failed or lost", "failures", WHOLE),
+        Column("audio p50 ms, first third", "audio_p50_first_ms", FINE),
+        Column("last third", "audio_p50_last_ms", FINE),
+        Column("p99 ms, first third", "audio_p99_first_ms", FINE),
+        Column("last third", "audio_p99_last_ms", FINE),
+        Column("audio lost", "audio_lost", "{:.4%}"),
+        Column("RSS growth MB", "growth_mb"),
+        Column("more files", "files_more", WHOLE),
+        Column("more threads", "threads_more", WHOLE),
+    ),
+}
