@@ -11,8 +11,6 @@ import time
 from collections.abc import AsyncIterator
 from collections.abc import Awaitable
 from collections.abc import Callable
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -20,7 +18,7 @@ from typing import Final
 from typing import Self
 
 import httpx2
-from aioice import ice
+from aioice import Candidate
 from aiortc import MediaStreamTrack
 from aiortc import RTCConfiguration
 from aiortc import RTCPeerConnection
@@ -34,6 +32,7 @@ Event = dict[str, Any]
 
 CHANNEL: Final = "oai-events"
 _SETUP_SECONDS: Final = 15.0
+_Gather = Callable[[int, list[str]], Awaitable[list[Candidate]]]
 _LOST: Final = ("failed", "closed")
 
 
@@ -117,8 +116,7 @@ class Call:
     async def _connect(self) -> None:
         begun = time.monotonic()
         self._prepare()
-        with _loopback_alone():
-            await self._peer.setLocalDescription(await self._peer.createOffer())
+        await self._peer.setLocalDescription(await self._peer.createOffer())
         self.answer = await self._post(self._peer.localDescription.sdp)
         self.answered_ms = (time.monotonic() - begun) * 1000
         await self._peer.setRemoteDescription(RTCSessionDescription(self.answer.sdp, "answer"))
@@ -128,6 +126,7 @@ class Call:
     def _prepare(self) -> None:
         self._peer.addTrack(self.microphone)  # before the channel, or aiortc stops the transport that both share
         self._channel = self._peer.createDataChannel(CHANNEL)
+        _stay_on_loopback(self._peer)
         self._peer.on("track", self._hear)
         self._peer.on("connectionstatechange", self._watch)
         self._channel.on("open", self._open.set)
@@ -148,12 +147,15 @@ class Call:
         self._events.put_nowait(None)
 
 
-@contextmanager
-def _loopback_alone() -> Iterator[None]:
-    """aioice offers every address of the machine but 127.0.0.1, and has no option for it."""
-    usual = ice.get_host_addresses
-    ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
-    try:
-        yield
-    finally:
-        ice.get_host_addresses = usual
+def _stay_on_loopback(peer: RTCPeerConnection) -> None:
+    """aioice takes every address of the machine but 127.0.0.1, and has no option for it: its connections are given that one alone."""
+    [sender], sctp = peer.getSenders(), peer.sctp
+    assert sctp is not None
+    for transport in {sender.transport.transport, sctp.transport.transport}:
+        connection = transport.iceGatherer._connection
+        gather = connection.get_component_candidates
+
+        async def gather_here(component: int, addresses: list[str], gather: _Gather = gather) -> list[Candidate]:
+            return await gather(component, ["127.0.0.1"])
+
+        vars(connection)["get_component_candidates"] = gather_here
