@@ -32,6 +32,7 @@ LABELS: Final = {
     "go-copy": "Go relay, `io.Copy`",
     "nginx": "nginx",
     "aiortc": "aiortc relay that transcodes",
+    "worker": "media worker without the proxy",
 }
 
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from bench.calls.target import CallTarget
 from bench.calls.target import Control
+from bench.calls.worker import worker
 from bench.peers import ROOT
 from bench.peers import announced
 from bench.process import Meter
@@ -57,7 +58,7 @@ def _replace(path: Path, text: str) -> None:
     os.replace(part, path)
 
 
-CALL_PEERS: Final[dict[str, CallPeer]] = {"direct": direct, "aiortc": aiortc_relay, "voicetap": voicetap}
+CALL_PEERS: Final[dict[str, CallPeer]] = {"direct": direct, "aiortc": aiortc_relay, "worker": worker, "voicetap": voicetap}
 
 
 @asynccontextmanager
