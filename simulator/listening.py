@@ -37,7 +37,7 @@ class Listening(Machine):
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
-        self.config: Config = defaults(self.kind, self.new_id("sess"), setup.model, setup.expires_at)
+        self.config: Config = updated(defaults(self.kind, self.new_id("sess"), setup.model, setup.expires_at), dict(setup.session))
         self.items = Conversation()
         self.heard = 0
         """Spoken turns so far."""
@@ -55,7 +55,11 @@ class Listening(Machine):
         }
 
     def greet(self) -> None:
-        self.send({"type": "session.created", "session": self.config})
+        self.send(self.created())
+
+    def created(self) -> Event:
+        """The session as it is now, as whoever joins it is told."""
+        return {"type": "session.created", "session": self.config}
 
     def speech_began(self) -> None:
         """The user started to talk."""
@@ -92,7 +96,7 @@ class Listening(Machine):
 
     @property
     def _format(self) -> AudioFormat:
-        return audio_format(self.config["audio"]["input"]["format"])
+        return self.setup.line or audio_format(self.config["audio"]["input"]["format"])
 
     def _append(self, event: Event) -> None:
         audio = sound(event)

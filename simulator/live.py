@@ -65,6 +65,8 @@ class LiveSession(Machine):
 
     shapes = _SHAPES
     anonymous = frozenset(("session.output_audio.delta",))
+    append = "session.input_audio.append"
+    spoken = "session.output_audio.delta"
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)

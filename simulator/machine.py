@@ -11,10 +11,12 @@ from binascii import Error as NotBase64
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from itertools import count
 from typing import Any
 from typing import ClassVar
 
+from realtime.audio import AudioFormat
 from simulator.schema import Refused
 from simulator.schema import Shape
 from simulator.schema import check
@@ -36,6 +38,10 @@ class Setup:
     wall: float = 0.0
     run: str = "sim"
     """Makes the ids of this session differ from those of any other."""
+    session: Mapping[str, Any] = field(default_factory=dict)
+    """Settings in force from the start, already checked: those of a call, or of an ephemeral key."""
+    line: AudioFormat | None = None
+    """The one format of sound both ways where the transport settles it, as a call does; None leaves it to the session."""
 
     @property
     def expires_at(self) -> int:
@@ -52,12 +58,17 @@ class Machine:
     shapes: ClassVar[Mapping[str, Shape]]
     anonymous: ClassVar[frozenset[str]] = frozenset()
     """Server events that carry no `event_id`."""
+    append: ClassVar[str] = "input_audio_buffer.append"
+    """The client event that carries sound."""
+    spoken: ClassVar[str] = "response.output_audio.delta"
+    """The server event that carries sound."""
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
         self.timeline = Timeline()
         self.now = 0.0
         self.handlers: dict[str, Handler] = {}
+        self._shapes = dict(self.shapes)
         self._count = count(1)
 
     def open(self, now: float) -> None:
@@ -68,6 +79,11 @@ class Machine:
     def greet(self) -> None:
         """Sends what a client sees first."""
         raise NotImplementedError
+
+    def serve(self, kind: str, shape: Shape, handler: Handler) -> None:
+        """Takes one more kind of client event from here on."""
+        self._shapes[kind] = shape
+        self.handlers[kind] = handler
 
     def receive(self, event: Any, now: float) -> None:
         """Takes one decoded client message."""
@@ -84,9 +100,9 @@ class Machine:
         if "type" not in event:
             raise missing("type")
         kind = event["type"]
-        if not isinstance(kind, str) or kind not in self.shapes:
-            raise unsupported("type", kind, tuple(self.shapes))
-        check(self.shapes[kind], event, "")
+        if not isinstance(kind, str) or kind not in self._shapes:
+            raise unsupported("type", kind, tuple(self._shapes))
+        check(self._shapes[kind], event, "")
         return kind
 
     def refuse(self, refusal: Refused, event_id: str | None = None) -> None:

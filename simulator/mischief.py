@@ -9,6 +9,7 @@ from typing import Final
 from simulator.timeline import Close
 from simulator.timeline import Event
 from simulator.timeline import Sent
+from simulator.wire import SocketWire
 from simulator.wire import Wire
 
 _HUGE: Final = 5 * 1024 * 1024
@@ -40,20 +41,35 @@ async def deep(wire: Wire) -> None:
     await wire.text(b'{"type":"sim.deep","event_id":"event_deep","deep":' + b"[" * _DEPTH + b"]" * _DEPTH + b"}")
 
 
-async def bad_utf8(wire: Wire) -> None:
+async def bad_utf8(wire: SocketWire) -> None:
     """A text frame with bytes that are no text."""
     wire.raw(bytes((_TEXT, 4)) + b"\xff\xfe\xc0\x80")
 
 
-async def rsv1(wire: Wire) -> None:
+async def rsv1(wire: SocketWire) -> None:
     """A frame that claims to be compressed."""
     wire.raw(bytes((_TEXT_WITH_RSV1, 2)) + b"{}")
 
 
-async def pings(wire: Wire) -> None:
+async def pings(wire: SocketWire) -> None:
     """Control frames in bulk."""
     for _ in range(_PINGS):
         await wire.ping()
+
+
+async def plain(wire: Wire, payload: bytes) -> None:
+    """As everybody sends it."""
+    await wire.text(payload)
+
+
+async def in_binary(wire: Wire, payload: bytes) -> None:
+    """The same bytes as a binary message."""
+    await wire.binary(payload)
+
+
+async def in_fragments(wire: SocketWire, payload: bytes) -> None:
+    """The same message in pieces."""
+    await wire.fragments(payload)
 
 
 async def twice(wire: Wire, payload: bytes) -> None:

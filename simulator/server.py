@@ -1,4 +1,4 @@
-"""The simulator on a socket: a WebSocket server on loopback, started in a process of its own or inside a test.
+"""The simulator on a socket: WebSockets, HTTP and WebRTC on loopback, started in a process of its own or inside a test.
 
 Nothing leaves the machine. Without `require_key` any credential, and none, is accepted.
 """
@@ -9,10 +9,12 @@ import asyncio
 import secrets
 import time
 from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Final
 from typing import Self
+from typing import cast
 from weakref import WeakKeyDictionary
 
 from websockets.asyncio.server import Server
@@ -23,19 +25,34 @@ from websockets.http11 import Request
 from websockets.http11 import Response
 from websockets.typing import Subprotocol
 
+from simulator.addresses import media_addresses
+from simulator.call import Call
+from simulator.calls import Calls
+from simulator.calls import Ringing
+from simulator.calls import unknown_call
 from simulator.cassette import Cassette
 from simulator.cassette import play_server
+from simulator.desk import Desk
 from simulator.door import MODELS
+from simulator.door import WRONG_KEY
 from simulator.door import Dialect
+from simulator.door import Guard
 from simulator.door import Wish
-from simulator.door import admitted
 from simulator.door import wish
+from simulator.front import Front
+from simulator.front import HttpSide
+from simulator.house import House
+from simulator.house import LocationForm
 from simulator.machine import Setup
+from simulator.minting import Secrets
 from simulator.pump import converse
+from simulator.record import Asked
 from simulator.record import Connection
 from simulator.refusal import Refusal
 from simulator.refusal import answer
+from simulator.refusal import refused
 from simulator.script import Script
+from simulator.webcall import WebCall
 
 _MAX_MESSAGE: Final = 16 * 1024 * 1024
 _CLOSE_SECONDS: Final = 1.0
@@ -55,14 +72,21 @@ class Simulator:
         dialect: Dialect = "ga",
         cassette: Cassette | None = None,
         record: bool = True,
+        location: LocationForm = "path",
     ) -> None:
-        """`pace` multiplies every wait: 1.0 is the pace of speech, 0 as fast as can be. `record` keeps every connection."""
+        """`pace` multiplies every wait: 1.0 is the pace of speech, 0 as fast as can be. `record` keeps all that was asked and said.
+
+        `location` says how new calls are named: OpenAI ends a path with the id, Azure may put it into `?call_id=`.
+        """
         self.connections: list[Connection] = []
+        self.requests: list[Asked] = []
+        """What was asked by other methods than GET."""
+        self.secrets = Secrets()
         self._host = host
         self._port = port
         self._script = script or Script()
         self._pace = pace
-        self._require_key = require_key
+        self._guard = Guard(require_key, self.secrets)
         self._dialect: Dialect = dialect
         self._cassette = cassette
         self._record = record
@@ -70,14 +94,35 @@ class Simulator:
         self._count = 0
         self._server: Server | None = None
         self._stopping = asyncio.Event()
-        self._wishes: WeakKeyDictionary[ServerConnection, tuple[Connection, Wish | Cassette]] = WeakKeyDictionary()
+        self._wishes: WeakKeyDictionary[ServerConnection, tuple[Connection, Wish | Cassette | Call]] = WeakKeyDictionary()
+        self._calls = Calls(keep=record)
+        self._desk = Desk(
+            House(
+                script=self._script,
+                dialect=dialect,
+                guard=self._guard,
+                secrets=self.secrets,
+                calls=self._calls,
+                stopping=self._stopping,
+                setup=self._setup,
+                addresses=lambda: media_addresses(self._bound[0]),
+                location=location,
+                keep=record,
+            )
+        )
+        self._http = HttpSide(self._respond)
+
+    @property
+    def _bound(self) -> tuple[str, int]:
+        if self._server is None:
+            raise RuntimeError("the simulator is not running")
+        host, port = next(iter(self._server.sockets)).getsockname()[:2]
+        return host, port
 
     @property
     def address(self) -> str:
         """HOST:PORT as bound."""
-        if self._server is None:
-            raise RuntimeError("the simulator is not running")
-        host, port = next(iter(self._server.sockets)).getsockname()[:2]
+        host, port = self._bound
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     @property
@@ -90,11 +135,21 @@ class Simulator:
         """`http://HOST:PORT/v1`: what an OpenAI client takes as its base URL."""
         return f"http://{self.address}/v1"
 
+    @property
+    def calls(self) -> list[WebCall]:
+        """WebRTC calls in the order of their offers, those that have ended too (unless nothing is recorded)."""
+        return self._calls.seen
+
+    def ring(self) -> Ringing:
+        """A SIP call comes in, as the `realtime.call.incoming` webhook would tell; it has no sound."""
+        return self._calls.ring()
+
     async def __aenter__(self) -> Self:
         self._server = await serve(
             self._serve,
             self._host,
             self._port,
+            create_connection=cast(type[ServerConnection], partial(Front, self._http)),
             process_request=self._receive_request,
             select_subprotocol=_subprotocol,
             compression=None,
@@ -109,11 +164,19 @@ class Simulator:
         self._stopping.set()
         if self._server is not None:
             self._server.close()
-            await self._server.wait_closed()
+            await self._http.close()
+            try:
+                await self._calls.close()
+            finally:
+                await self._server.wait_closed()
+
+    async def _respond(self, asked: Asked) -> Response:
+        if self._record:
+            self.requests.append(asked)
+        return await self._desk.respond(asked)
 
     async def _receive_request(self, connection: ServerConnection, request: Request) -> Response | None:
         seen = Connection.of(request)
-        self._count += 1
         if self._record:
             self.connections.append(seen)
         response = await self._refusal(connection, seen)
@@ -128,17 +191,23 @@ class Simulator:
             return None
         if not seen.upgrade and seen.path.rstrip("/").endswith("/models"):
             return self._models(seen)
-        found = wish(seen, self._script, self._require_key, self._dialect)
+        found = self._call(seen) if "call_id" in seen.query else wish(seen, self._script, self._guard, self._dialect)
         if isinstance(found, Refusal):
             return found.response(seen.headers)
-        if not found.misbehaviour.answers:
+        if isinstance(found, Wish) and not found.misbehaviour.answers:
             await self._stopping.wait()
         self._wishes[connection] = (seen, found)
         return None
 
+    def _call(self, seen: Connection) -> Call | Refusal:
+        if not self._guard.admits(seen):
+            return refused(WRONG_KEY, HTTPStatus.UNAUTHORIZED)
+        call_id = seen.query["call_id"]
+        return self._calls.find(call_id) or unknown_call(call_id)
+
     def _models(self, seen: Connection) -> Response:
-        if not admitted(seen, self._require_key):
-            return Refusal(HTTPStatus.UNAUTHORIZED, "invalid_api_key", "Incorrect API key provided.").response(seen.headers)
+        if not self._guard.admits(seen):
+            return refused(WRONG_KEY, HTTPStatus.UNAUTHORIZED).response(seen.headers)
         listed = [{"id": name, "object": "model", "created": 0, "owned_by": "simulator"} for name in MODELS]
         return answer(HTTPStatus.OK, {"object": "list", "data": listed})
 
@@ -149,6 +218,8 @@ class Simulator:
         try:
             if isinstance(found, Cassette):
                 await play_server(found, connection, seen, pace=self._pace, keep=keep)
+            elif isinstance(found, Call):
+                await found.attend(connection, keep)
             else:
                 await converse(connection, seen, found, self._setup(found), keep)
             code = 1000
@@ -160,8 +231,9 @@ class Simulator:
             seen.ended.set()
 
     def _setup(self, found: Wish) -> Setup:
+        self._count += 1
         run = f"{self._run}{self._count:03d}"
-        return Setup(self._script, found.model, self._pace, time.time(), run)
+        return Setup(self._script, found.model, self._pace, time.time(), run, found.config)
 
 
 def _ignore(message: str | bytes) -> None:

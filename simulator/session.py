@@ -54,18 +54,30 @@ class RealtimeSession(Listening):
 
     def check_update(self, update: Config) -> None:
         super().check_update(update)
-        _check_output(update, "session")
+        check_output(update, "session")
         voice = update.get("audio", {}).get("output", {}).get("voice")
         if voice is not None and voice != self.config["audio"]["output"]["voice"] and self._has_spoken():
             message = "Cannot update a conversation's voice if assistant audio is present."
             raise Refused("cannot_update_voice", message, "session.audio.output.voice")
+
+    @property
+    def interruptible(self) -> bool:
+        """Whether the voice of the user cuts an answer short."""
+        return self.detection is not None and bool(self.detection["interrupt_response"])
+
+    def cut_short(self, item_id: str, milliseconds: int) -> None:
+        """The transport knows that only so much of an item was played: truncates it, if it is in the conversation, and tells."""
+        try:
+            self._truncate({"item_id": item_id, "content_index": 0, "audio_end_ms": milliseconds})
+        except Refused:
+            return
 
     def _has_spoken(self) -> bool:
         return self._spoke or (self._active is not None and self._active.spoke)
 
     def speech_began(self) -> None:
         active = self._running()
-        if active is not None and self.detection is not None and self.detection["interrupt_response"]:
+        if active is not None and self.interruptible:
             self._stop(active, "turn_detected")
 
     def turn_taken(self) -> None:
@@ -107,7 +119,7 @@ class RealtimeSession(Listening):
         if active is not None and not aside:
             seen = f"Conversation already has an active response in progress: {active.request.id}."
             raise Refused("conversation_already_has_active_response", f"{seen} {_WAIT}")
-        _check_output(asked, "response")
+        check_output(asked, "response")
         context = self._context(asked)
         response = self._response(asked, context, aside)
         if aside:
@@ -152,7 +164,7 @@ class RealtimeSession(Listening):
             conversation_id=None if aside else self.conversation_id,
             modality=config["output_modalities"][0],
             voice=output["voice"]["id"] if isinstance(output["voice"], dict) else output["voice"],
-            format=audio_format(output["format"]),
+            format=self.setup.line or audio_format(output["format"]),
             format_object=output["format"],
             max_tokens="inf" if config["max_output_tokens"] is None else config["max_output_tokens"],
             metadata=asked.get("metadata"),
@@ -198,8 +210,8 @@ def _last_turn(context: list[Entry]) -> tuple[str, tuple[str, ...]]:
     return "", tuple(reversed(results))
 
 
-def _check_output(given: dict[str, Any], path: str) -> None:
-    """The rules that a table of shapes cannot say."""
+def check_output(given: dict[str, Any], path: str) -> None:
+    """The rules for settings named `path` that a table of shapes cannot say; raises `Refused`."""
     modalities = given.get("output_modalities")
     if modalities is not None and modalities not in (["text"], ["audio"]):
         raise unsupported(f"{path}.output_modalities", modalities, (["text"], ["audio"]))

@@ -98,6 +98,9 @@ _REALTIME: Final = Fields(
 )
 _TRANSCRIBING: Final = Fields({"type": TEXT, "audio": Fields({"input": _INPUT}), "include": ANY})
 
+SESSION: Final = Kinds("type", {"realtime": _REALTIME, "transcription": _TRANSCRIBING})
+"""The settings of a session, as `session.update`, ephemeral keys and calls take them."""
+
 _USER: Final = Kinds(
     "type",
     {
@@ -153,7 +156,7 @@ def _event(required: tuple[str, ...] = (), /, **fields: Shape) -> Fields:
 
 
 LISTENING: Final[dict[str, Shape]] = {
-    "session.update": _event(("session",), session=Kinds("type", {"realtime": _REALTIME, "transcription": _TRANSCRIBING})),
+    "session.update": _event(("session",), session=SESSION),
     "input_audio_buffer.append": _event(("audio",), audio=TEXT),
     "input_audio_buffer.commit": _event(),
     "input_audio_buffer.clear": _event(),
@@ -173,20 +176,20 @@ TALKING: Final[dict[str, Shape]] = {
 }
 """What a conversation takes."""
 
+_TRANSLATED: Final = Fields(
+    {
+        "input": Fields({"transcription": Fields({"model": TEXT}, nullable=True), "noise_reduction": _NOISE}),
+        "output": Fields({"language": TEXT}),
+    }
+)
+TRANSLATION: Final = Fields({"type": one_of("translation"), "model": TEXT, "audio": _TRANSLATED}, ("model",))
+"""The settings of a translation session, as ephemeral keys and calls take them."""
+
+CLEAR: Final = _event()
+"""`output_audio_buffer.clear`, which only calls know."""
+
 TRANSLATING: Final[dict[str, Shape]] = {
-    "session.update": _event(
-        ("session",),
-        session=Fields(
-            {
-                "audio": Fields(
-                    {
-                        "input": Fields({"transcription": Fields({"model": TEXT}, nullable=True), "noise_reduction": _NOISE}),
-                        "output": Fields({"language": TEXT}),
-                    }
-                )
-            }
-        ),
-    ),
+    "session.update": _event(("session",), session=Fields({"audio": _TRANSLATED})),
     "session.input_audio_buffer.append": _event(("audio",), audio=TEXT),
     "session.close": _event(),
 }

@@ -28,6 +28,8 @@ class TranslationSession(Machine):
     """Audio is 24 kHz PCM16 both ways."""
 
     shapes = TRANSLATING
+    append = "session.input_audio_buffer.append"
+    spoken = "session.output_audio.delta"
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
@@ -38,6 +40,7 @@ class TranslationSession(Machine):
             "audio": {"input": {"transcription": None, "noise_reduction": None}, "output": {"language": "en"}},
             "expires_at": setup.expires_at,
         }
+        self._configure(setup.session.get("audio", {}))
         self._detector = VoiceDetector(PCM16_24K, Tuning(silence_ms=300))
         self._utterances = 0
         self._speaking = 0
@@ -52,10 +55,12 @@ class TranslationSession(Machine):
         self.send({"type": "session.created", "session": self._session})
 
     def _update(self, event: Event) -> None:
-        changed = event["session"].get("audio", {})
+        self._configure(event["session"].get("audio", {}))
+        self.send({"type": "session.updated", "session": self._session})
+
+    def _configure(self, changed: Event) -> None:
         audio = {side: {**settings, **changed.get(side, {})} for side, settings in self._session["audio"].items()}
         self._session = {**self._session, "audio": audio}
-        self.send({"type": "session.updated", "session": self._session})
 
     def _append(self, event: Event) -> None:
         for edge in self._detector.feed(sound(event)):

@@ -1,17 +1,37 @@
-"""One open connection as the simulator uses it: whole messages, and everything a well-behaved server would never write."""
+"""One open connection as the simulator uses it: whole messages, and everything a well-behaved server would never do."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Final
+from typing import Protocol
 
 from websockets.asyncio.server import ServerConnection
 
 _FRAGMENTS: Final = 4
 
 
-class Wire:
-    """Wraps a server connection; payloads are encoded events."""
+class Wire(Protocol):
+    """What a socket and a data channel have in common; payloads are encoded events."""
+
+    async def text(self, payload: bytes) -> None:
+        """One text message."""
+
+    async def binary(self, payload: bytes) -> None:
+        """One binary message."""
+
+    def hang_up(self) -> None:
+        """Ends the connection after what was written."""
+
+    def drop(self) -> None:
+        """Ends the connection at once, without a word."""
+
+    async def close(self, code: int, reason: str) -> None:
+        """Ends the connection as it should be ended."""
+
+
+class SocketWire:
+    """Wraps a WebSocket server connection."""
 
     def __init__(self, connection: ServerConnection) -> None:
         self._connection = connection
@@ -58,7 +78,3 @@ class Wire:
     async def close(self, code: int, reason: str) -> None:
         """A proper close."""
         await self._connection.close(code, reason)
-
-    async def gone(self) -> None:
-        """Waits until the connection is lost."""
-        await self._connection.wait_closed()
