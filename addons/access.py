@@ -6,6 +6,7 @@ import ipaddress
 import logging
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from typing import Final
 
 from mitmproxy import http
@@ -17,13 +18,18 @@ from addons.relay import REFUSED
 from addons.seam import BODY_LIMIT
 from addons.tap import Tap
 from addons.tap import door_of
+from addons.tickets import PREFIX as TICKET
+from addons.tickets import Ticket
 from providers.base import Endpoint
 from providers.base import Pairs
 from providers.credentials import Presented
 from providers.credentials import answered
 from providers.credentials import credentials_of
 from providers.headers import asks_websocket
+from providers.paths import as_call
 from providers.paths import gateway_path
+from providers.tails import CONTROLS
+from providers.tails import SECRETS
 from realtime.errors import provider_error_event
 from realtime.framing import Close
 from rules.access import LOCAL
@@ -41,7 +47,8 @@ CALLER: Final = "voicetap.caller"
 MAX_BODY: Final = 1 << 20
 """Bytes of a request body on the gateway door; SDP offers and session configurations are far smaller."""
 
-_LATER: Final = frozenset({"calls", "accept", "reject", "refer", "hangup", "client_secrets", "sessions", "transcription_sessions"})
+POSTED: Final = frozenset(("calls", *CONTROLS, *SECRETS))
+"""Endpoints that take a POST and nothing else."""
 _HOSTS: Final = frozenset({"localhost"})
 
 
@@ -53,6 +60,8 @@ class Caller:
     presented: Presented = field(repr=False)
     key: Key | None
     """None for an app on the intercept door."""
+    ticket: Ticket | None = None
+    """What our own sidecar comes with."""
 
     @property
     def principal(self) -> str:
@@ -80,8 +89,8 @@ class Access:
         flow.response = self._host(flow) or self._origin(request)
         if flow.response is None:
             self._credential(flow, endpoint, presented)
-        if flow.response is None:
-            flow.response = self._method(flow, endpoint)
+        if flow.response is None and (caller := flow.metadata.get(CALLER)) is not None:
+            flow.response = self._method(flow, caller)
 
     def _host(self, flow: http.HTTPFlow) -> http.Response | None:
         """On a loopback listener only loopback names are served: a page of a rebound DNS name shows its own."""
@@ -95,12 +104,15 @@ class Access:
 
     def _origin(self, request: http.Request) -> http.Response | None:
         origin = request.headers.get("origin")
-        if origin is None or origin in self.tap.rules.listen.origins or _names_us(origin, request.headers.get("host", "")):
+        if origin is None or self.tap.allows_origin(origin) or _names_us(origin, request.headers.get("host", "")):
             return None
         message = f"origin {origin[:100]!r} is not allowed; list it under listen.origins in rules.yaml"
         return refusal(403, message, code="origin_not_allowed")
 
     def _credential(self, flow: http.HTTPFlow, endpoint: Endpoint, presented: Presented) -> None:
+        if presented.value and presented.value.startswith(TICKET) and (ticket := self.tap.tickets.take(presented.value)) is not None:
+            flow.metadata[CALLER] = Caller(endpoint, presented, None, ticket)
+            return
         key = find_key(self.tap.keys, presented.value) if presented.value else None
         if key is not None and state(key, utc_now()) == "ok":
             flow.metadata[CALLER] = Caller(endpoint, presented, key)
@@ -114,27 +126,41 @@ class Access:
         logger.warning("refused %s: %s", endpoint.path, reason)
         refuse_credential(flow, presented, reason, code)
 
-    def _method(self, flow: http.HTTPFlow, endpoint: Endpoint) -> http.Response | None:
-        request = flow.request
-        if endpoint.endpoint == "models":
-            return self._models(flow.metadata[CALLER].key) if request.method == "GET" else _not_allowed("GET")
-        if endpoint.endpoint in _LATER or request.method == "POST":
-            return refusal(501, f"{request.method} {endpoint.path} is not served by this version", code="not_implemented")
+    def _method(self, flow: http.HTTPFlow, caller: Caller) -> http.Response | None:
+        request, endpoint = flow.request, caller.endpoint
+        if request.method == "POST":
+            return self._post(flow, caller)
+        if endpoint.endpoint in POSTED:
+            return _not_allowed("POST")
         if request.method != "GET":
             return _not_allowed("GET")
+        if endpoint.endpoint == "models":
+            return self._models(caller)
         if not asks_websocket(request.headers.items(multi=True)):
             return refusal(426, "this path is a WebSocket: connect with an upgrade", headers={"upgrade": "websocket"})
         if request.headers.get("sec-websocket-version") != "13" or not request.headers.get("sec-websocket-key"):
             return refusal(400, "not a WebSocket handshake of RFC 6455", headers={"sec-websocket-version": "13"})
         return None
 
-    def _models(self, key: Key) -> http.Response:
+    def _post(self, flow: http.HTTPFlow, caller: Caller) -> http.Response | None:
+        """A POST on the path of a WebSocket is the offer of a call."""
+        posted = caller.endpoint if caller.endpoint.endpoint in POSTED else as_call(caller.endpoint)
+        if posted is None:
+            return _not_allowed("GET")
+        encoding = flow.request.headers.get("content-encoding", "identity")
+        if encoding.strip().lower() not in ("", "identity"):
+            return refusal(415, f"a body is sent as it is, not as {encoding[:40]!r}", headers={"accept-encoding": "identity"})
+        flow.metadata[CALLER] = replace(caller, endpoint=posted)
+        return None
+
+    def _models(self, caller: Caller) -> http.Response:
         """The realtime models that the rules name and this key may use, in OpenAI's list shape."""
+        key = caller.key
         named = (
             (model, name)
             for name, provider in self.tap.rules.providers.items()
             for model in dict.fromkeys(provider.models.values())
-            if "*" not in model and allows(key, model, name)
+            if "*" not in model and (key is None or allows(key, model, name))
         )
         made = [{"id": model, "object": "model", "created": 0, "owned_by": name} for model, name in named]
         return answer(200, {"object": "list", "data": made})

@@ -14,6 +14,8 @@ from mitmproxy import http
 from addons.access import Caller
 from addons.access import refuse_credential
 from addons.answers import refusal
+from addons.registry import CALL_PREFIX
+from addons.registry import Call
 from addons.tap import Tap
 from addons.tap import door_of
 from providers.base import Account
@@ -21,6 +23,7 @@ from providers.base import Ask
 from providers.base import Pairs
 from providers.headers import asks_beta
 from providers.headers import malformed
+from providers.paths import asked
 from providers.paths import names_agent
 from rules.asking import facts_of
 from rules.credentials import Unresolved
@@ -61,6 +64,8 @@ class Admitted:
     target: Target
     config: Provider
     account: Account = field(repr=False)
+    call: Call | None = None
+    """The call of ours that the request is about."""
 
 
 class Admission:
@@ -76,12 +81,36 @@ class Admission:
         if malformed(flow.request.headers.items(multi=True)):
             raise NotAdmitted(400, "malformed_header", "a header has a line break or another control character in it")
         self._check_room(caller)
+        if (call := self._call(caller)) is not None:
+            return await self._of_call(flow, caller, call)
         ask, target = self._target(flow, caller, model)
         if isinstance(target, Refusal):
             raise NotAdmitted(target.status, target.code, target.message)
-        self._check_key(caller, ask, target)
+        hidden = names_agent(ask.query) or (bool(ask.call_id) and model is None)
+        self._check_key(caller, target, hidden=hidden)
         config = self.tap.rules.providers[target.provider]
         return Admitted(ask, target, config, await self.account(flow, target, config))
+
+    def _call(self, caller: Caller) -> Call | None:
+        """The call of ours that a path or a query names. Raises NotAdmitted for one that is over, or somebody else's."""
+        named = caller.endpoint.call_id or asked(caller.presented.query)[1]
+        if named is None:
+            return None
+        found = self.tap.calls.find(named, caller.principal)
+        if found is None and (named.startswith(CALL_PREFIX) or self.tap.calls.get(named) is not None):
+            raise NotAdmitted(404, "unknown_call", f"there is no call {named[:80]!r}, or no longer")
+        return found
+
+    async def _of_call(self, flow: http.HTTPFlow, caller: Caller, call: Call) -> Admitted:
+        """What stands in the registry goes before anything the client says; the key is asked anew."""
+        key, target = caller.key, call.target
+        if key is not None and target.model is not None and not allows(key, target.model, target.provider):
+            raise NotAdmitted(403, "model_not_allowed", f"key {key.id} may not use the model {target.model[:80]!r}", param="model")
+        config = self.tap.rules.providers.get(target.provider)
+        if config is None:
+            raise NotAdmitted(404, "unknown_provider", f"the provider of this call, {target.provider}, is not in rules.yaml any more")
+        ask = Ask(caller.endpoint, call_id=call.link.upstream_id, subprotocols=caller.presented.subprotocols)
+        return Admitted(ask, target, config, await self.account(flow, target, config), call)
 
     async def account(self, flow: http.HTTPFlow, target: Target, config: Provider) -> Account:
         """The account to dial for `target`. Raises NotAdmitted where its secret cannot be had."""
@@ -102,6 +131,8 @@ class Admission:
     def _target(self, flow: http.HTTPFlow, caller: Caller, model: str | None) -> tuple[Ask, Target | Refusal]:
         request, endpoint, presented = flow.request, caller.endpoint, caller.presented
         query = presented.query if model is None else (*_without_model(presented.query), ("model", model))
+        if endpoint.call_id is not None:
+            query = (*query, ("call_id", endpoint.call_id))
         facts = facts_of(
             self.tap.rules,
             door_of(flow),
@@ -142,10 +173,9 @@ class Admission:
                 message = f"{open_now} sessions are open {whose}, at most {allowed} are allowed"
                 raise NotAdmitted(429, "too_many_sessions", message, retry_after=LATER)
 
-    def _check_key(self, caller: Caller, ask: Ask, target: Target) -> None:
-        """A model that only a message will name is judged there; a call's or an agent's never shows."""
+    def _check_key(self, caller: Caller, target: Target, *, hidden: bool) -> None:
+        """A model that only a message will name is judged there; a `hidden` one, of somebody's call or an agent, never shows."""
         key = caller.key
-        hidden = bool(ask.call_id) or names_agent(ask.query)
         model = "" if hidden else target.model
         if key is None or model is None or allows(key, model, target.provider):
             return

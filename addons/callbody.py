@@ -79,6 +79,28 @@ class CallBody:
         session = json.dumps(self.session).encode() if self.changed else None
         return f"{MULTIPART}; boundary={boundary}", _multipart(self.parts, {"sdp": sdp.encode(), "session": session}, boundary)
 
+    def answer(self, content_type: str, body: bytes) -> str:
+        """The provider's SDP in its answer to this offer. Raises NotAdmitted for an answer without one."""
+        if self.form == "json":
+            transport = _session(body).get("transport")
+            body = str(transport.get("sdp") or "").encode() if isinstance(transport, dict) else b""
+        elif "html" in content_type or "json" in content_type:
+            raise _bad("bad_answer", f"it is {content_type[:80]}, not {SDP}")
+        return _text(body, "the provider's answer")
+
+    def answered(self, sdp: str, body: bytes) -> tuple[str, bytes]:
+        """Content type and body for the client: the provider's answer with `sdp` in the place of its own."""
+        if self.form != "json":
+            return SDP, sdp.encode()
+        document = _session(body)
+        return JSON, json.dumps({**document, "transport": {**document["transport"], "sdp": sdp}}).encode()
+
+    def answered_id(self, body: bytes) -> str | None:
+        """The id of the session that OpenAI Live names in its answer."""
+        session = _session(body).get("session") if self.form == "json" else None
+        named = session.get("id") if isinstance(session, dict) else None
+        return named if isinstance(named, str) else None
+
 
 def read_body(content_type: str, body: bytes, *, takes_json: bool) -> CallBody:
     """The offer in a request's body. `takes_json` is for OpenAI Live."""

@@ -54,6 +54,13 @@ class Control:
         """Where it is to listen; its port may be 0."""
         return self.tap.settings.control or str(self.tap.rules.listen.control)
 
+    @property
+    def origins(self) -> frozenset[str]:
+        """What a browser calls the pages of this port, once it listens."""
+        host = host_and_port(self.address)[0]
+        names = {f"[{host}]" if ":" in host else host, "localhost"}
+        return frozenset(f"http://{name}:{self.port}" for name in names)
+
     async def start(self, gateway: str) -> str:
         """Listen; returns HOST:PORT. `gateway` is where that door listens. Raises OSError when the address cannot be had."""
         host, port = host_and_port(self.address)

@@ -19,6 +19,7 @@ from addons.answers import refusal
 from addons.handshake import body_for_log
 from addons.handshake import own_secret
 from addons.handshake import refused
+from addons.handshake import relayed
 from addons.record import write
 from addons.seam import ANSWERED
 from addons.seam import ON_FAILURE
@@ -70,8 +71,10 @@ class Dialling:
         if response is not None and not ours:
             injected = session.secrets.upstream
             body = body_for_log(response, injected, own_secret(flow.request))
-            logger.warning("%s: %s refused: %s %s", session.id, session.upstream_host, status, body)
-            if session.door == "gateway" or injected.value or status == HTTPStatus.SWITCHING_PROTOCOLS:
+            logger.warning("%s: %s refused the handshake: %s %s", session.id, session.upstream_host, status, body)
+            if session.transport == "webrtc" and session.door == "gateway":
+                flow.response = relayed(session.provider, response, injected)
+            elif session.door == "gateway" or injected.value or status == HTTPStatus.SWITCHING_PROTOCOLS:
                 flow.response = refused(session, response)
         answered_with = flow.response.status_code if flow.response else status
         self.end(session, answered_with, status if not ours else None)
@@ -83,6 +86,11 @@ class Dialling:
         session.fail(status, upstream_status, time.monotonic())
         write(self.tap.log.session_opened, session.opening_record())
         write(self.tap.log.session_closed, session.id, session.closing_record())
+        self.tap.ended(session)
+
+    def withdraw(self, session: Session) -> None:
+        """The session is not opened after all, and nobody was dialled: no record is kept of it."""
+        self.tap.opening.pop(session.id, None)
 
     def error(self, flow: http.HTTPFlow) -> None:
         """The flow broke off before it was answered."""

@@ -15,8 +15,8 @@ from mitmproxy import tls
 from mitmproxy.proxy import server_hooks
 from mitmproxy.proxy.mode_specs import ReverseMode
 
+from addons.tap import DIALS
 from addons.tap import Tap
-from addons.tap import session_of
 from rules.match import decrypts
 
 logger = logging.getLogger(__name__)
@@ -33,6 +33,8 @@ OPTIONS: Final[dict[str, Any]] = {
 
 _NOWHERE: Final = "http://127.0.0.1:9"
 """The nominal target of the gateway listener; every request is answered or pointed elsewhere before it would be dialled."""
+
+_ANYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def modes(tap: Tap) -> list[str]:
@@ -62,6 +64,17 @@ def _free_port(host: str) -> int:
         return port
 
 
+def gateway_address() -> str:
+    """HOST:PORT at which this computer reaches the gateway. Raises LookupError where there is no gateway door."""
+    servers = ctx.master.addons.get("proxyserver").servers
+    for instance in servers:
+        if isinstance(instance.mode, ReverseMode) and instance.listen_addrs:
+            host, port, *_ = instance.listen_addrs[0]
+            reached = _ANYWHERE.get(host, host)
+            return f"[{reached}]:{port}" if ":" in reached else f"{reached}:{port}"
+    raise LookupError("there is no gateway door")
+
+
 class Doors:
     """Keeps both doors shut for everything that no rule names."""
 
@@ -82,8 +95,8 @@ class Doors:
 
     def request(self, flow: http.HTTPFlow) -> None:
         """The last word before the wire: remember what this gateway connection may dial."""
-        if isinstance(flow.client_conn.proxy_mode, ReverseMode) and session_of(flow) is not None and flow.response is None:
-            self.allowed[flow.client_conn.id] = (flow.request.host, flow.request.port)
+        if isinstance(flow.client_conn.proxy_mode, ReverseMode) and DIALS in flow.metadata and flow.response is None:
+            self.allowed[flow.client_conn.id] = flow.metadata[DIALS]
 
     async def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         address = data.server.address

@@ -96,6 +96,7 @@ async def _run(tap: Tap, make_app: MakeApp, on_ready: Callable[[Ready], None]) -
         _check_scripts(scripts)
         ready = await _ready(servers, control)
         chain.doors.own.add(control.port)
+        tap.pages = control.origins
         _settle_memory()
         on_ready(ready)
         await asyncio.wait({running, asyncio.ensure_future(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)

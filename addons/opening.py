@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from secrets import token_hex
 from typing import Final
 from urllib.parse import parse_qsl
@@ -11,6 +12,7 @@ from urllib.parse import parse_qsl
 from mitmproxy import http
 
 from addons.access import Caller
+from addons.admission import Admitted
 from addons.tap import Tap
 from addons.tap import door_of
 from providers.base import Upstream
@@ -19,6 +21,7 @@ from realtime.dialects import make
 from realtime.pin import ModelPin
 from realtime.secrecy import Secret
 from realtime.secrecy import Secrets
+from realtime.session import CallLink
 from realtime.session import Client
 from realtime.session import Session
 from rules.access import Key
@@ -31,11 +34,12 @@ _MODEL_PATH: Final = re.compile(r"(?:.*/)?models/([^/]+)")
 _SHOWN: Final = 200
 
 
-def session_for(tap: Tap, flow: http.HTTPFlow, caller: Caller, target: Target, upstream: Upstream, credential: str) -> Session:
-    """A new session. The request must still be the client's own."""
+def session_for(
+    tap: Tap, flow: http.HTTPFlow, caller: Caller, admitted: Admitted, upstream: Upstream, link: CallLink | None = None
+) -> Session:
+    """A new session, which carries the call of `link`, or none. The request must still be the client's own."""
     now = time.monotonic()
-    key = caller.key
-    config = tap.rules.providers[target.provider]
+    key, target, config, looks_on = caller.key, admitted.target, admitted.config, admitted.call
     headers = flow.request.headers
     return Session(
         id=f"ses_{int(time.time() * 1000):011x}{token_hex(5)}",
@@ -63,9 +67,9 @@ def session_for(tap: Tap, flow: http.HTTPFlow, caller: Caller, target: Target, u
             origin=headers.get("origin", "")[:_SHOWN] or None,
             path=flow.request.path.partition("?")[0][:_SHOWN],
         ),
-        secrets=Secrets(
-            Secret(credential.encode()), Secret((caller.presented.value or "").encode(errors="surrogateescape") if key else b"")
-        ),
+        transport="webrtc" if link is not None else "websocket",
+        call=link or (replace(looks_on.link, mode="sideband") if looks_on is not None else None),
+        secrets=Secrets(Secret((admitted.account.credential or "").encode()), Secret(_shown_here(caller))),
     )
 
 

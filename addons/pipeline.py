@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Collection
 from collections.abc import Mapping
 from typing import Any
 
 from addons.access import Access
 from addons.admission import Admission
+from addons.callcontrol import CallControl
+from addons.calls import Calls
 from addons.deadlines import Deadlines
 from addons.dialling import Dialling
 from addons.doors import Doors
+from addons.doors import gateway_address
 from addons.frames import Pin
 from addons.frames import Secrecy
 from addons.frames import Turns
@@ -23,9 +27,17 @@ from addons.rules import generation
 from addons.rules import unsupported
 from addons.seam import install
 from addons.sessions import Sessions
+from addons.sideband import Sideband
+from addons.sidecar import Sidecar
+from addons.sidecar import SidecarError
+from addons.sidecar import WorkerConfig
+from addons.sidecar import worker_config
 from addons.simulator import LocalSimulator
 from addons.tap import Settings
 from addons.tap import Tap
+from rules.credentials import Unresolved
+from rules.credentials import read_secret
+from rules.files import private_reader
 from rules.load import load_file
 from store.clock import utc_now
 from store.errors import StoreError
@@ -71,12 +83,16 @@ class Pipeline:
         self.sessions = Sessions(tap, [Secrecy(), Pin(), Turns()])
         admission = Admission(tap, self.simulator.url)
         dialling = Dialling(tap)
+        self.sidecar = Sidecar(self._worker_config, self._call_event, self._calls_lost)
+        self.calls = Calls(tap, admission, dialling, self.sidecar, Sideband(tap, dialling, gateway_address))
         self.is_running = False
         self.addons: list[Any] = [
             RulesWatch(tap),
             Deadlines(tap),
             Access(tap),
             Routing(tap, admission, dialling),
+            self.calls,
+            CallControl(tap, admission, self.sidecar),
             self.doors,
             self.sessions,
         ]
@@ -88,7 +104,25 @@ class Pipeline:
     async def drain(self) -> None:
         """Shut down in order: nothing new, live sessions told and recorded, then the rest."""
         await self.sessions.drain()
+        await self.calls.drain()
         await self.simulator.stop()
+
+    def _worker_config(self) -> WorkerConfig:
+        """How the sidecar's workers run, by the active rules. Raises SidecarError where they cannot."""
+        webrtc = self.tap.rules.webrtc
+        secret = None
+        try:
+            if webrtc.turn is not None:
+                secret = read_secret(webrtc.turn.credential, self.tap.environment, private_reader(self.tap.settings.rules.parent))
+            return worker_config(webrtc, gateway=gateway_address(), data=self.tap.settings.data, turn_secret=secret)
+        except (Unresolved, LookupError) as error:
+            raise SidecarError(501, "webrtc_off", f"calls cannot be relayed: {error}") from None
+
+    def _call_event(self, call: str, event: dict[str, Any]) -> None:
+        self.calls.on_event(call, event)
+
+    def _calls_lost(self, calls: Collection[str], reason: str) -> None:
+        self.calls.on_lost(calls, reason)
 
     def live(self) -> list[dict[str, Any]]:
         """The open sessions as records, newest first."""

@@ -1,6 +1,7 @@
 """The calls that this proxy knows: our id, whose they are, where they go, and what the provider calls them.
 
-What stands here goes before anything a client says about a call.
+What stands here goes before anything a client says about a call. Modes are those of a route, and `telephone` for one that
+rang at the provider and was accepted through here.
 """
 
 from __future__ import annotations
@@ -11,37 +12,42 @@ from dataclasses import dataclass
 from dataclasses import field
 from secrets import token_hex
 from typing import Final
-from typing import Literal
 
-from realtime.ledger import Billed
+from providers.base import Account
+from realtime.session import CallLink
 from realtime.session import Session
 from rules.resolve import Target
-
-Mode = Literal["relay", "sideband", "signal", "telephone"]
-"""How much of a call comes through here; `telephone` is one that rang at the provider and was accepted through here."""
 
 MAX_CALLS: Final = 4096
 """Calls that are remembered; the oldest is forgotten for a new one."""
 
 
+CALL: Final = "voicetap.call"
+"""Key of `flow.metadata`: the `Call` whose offer or control this request is."""
+
+CALL_PREFIX: Final = "call_"
+
+
 def new_call_id() -> str:
     """Our id of a call."""
-    return f"call_{token_hex(13)}"
+    return CALL_PREFIX + token_hex(13)
 
 
 @dataclass(slots=True)
 class Call:
     """One call. `session` is None where none of its events come through here."""
 
-    id: str
-    mode: Mode
+    link: CallLink
     principal: str
     target: Target
     until: float
+    account: Account = field(repr=False)
+    """Whose account at the provider it runs on."""
     session: Session | None = None
-    upstream_id: str | None = None
-    billed: Billed = field(default_factory=Billed)
-    """What was billed of it, shared with the sessions that look on."""
+
+    @property
+    def id(self) -> str:
+        return self.link.id
 
 
 class Registry:
@@ -68,8 +74,9 @@ class Registry:
         return self._calls.get(call_id)
 
     def of(self, session: Session) -> Call | None:
-        """The call that a session carries."""
-        return next((call for call in self._calls.values() if call.session is session), None)
+        """The call that a session carries; None for one that only looks on."""
+        call = self._calls.get(session.call.id) if session.call is not None else None
+        return call if call is not None and call.session is session else None
 
     def forget(self, call: Call) -> None:
         self._calls.pop(call.id, None)

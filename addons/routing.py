@@ -9,6 +9,7 @@ from mitmproxy import connection
 from mitmproxy import http
 
 from addons.access import CALLER
+from addons.access import MAX_BODY
 from addons.access import Caller
 from addons.admission import Admission
 from addons.admission import NotAdmitted
@@ -19,24 +20,19 @@ from addons.handshake import own_way
 from addons.handshake import point_at
 from addons.handshake import rewrite
 from addons.handshake import upgraded
+from addons.intercepting import SOCKETS
+from addons.intercepting import intercepted
 from addons.opening import session_for
+from addons.registry import CALL
+from addons.seam import BODY_LIMIT
 from addons.tap import Tap
 from addons.tap import door_of
+from addons.tickets import Ticket
 from providers import KINDS
-from providers import recognise
-from providers.base import Endpoint
-from providers.base import Pairs
 from providers.base import ProviderError
-from providers.credentials import credentials_of
-from providers.headers import asks_websocket
-from rules.access import LOCAL
-from rules.match import RequestFacts
-from rules.resolve import Refusal
-from rules.resolve import resolve
 
 logger = logging.getLogger(__name__)
 
-_SOCKETS: Final = frozenset({"realtime", "translations", "live"})
 _OFFERED: Final = "voicetap.offered"
 
 
@@ -50,27 +46,32 @@ class Routing:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         flow.request.headers.pop("sec-websocket-extensions", None)
-        if door_of(flow) == "intercept" and not asks_websocket(flow.request.headers.items(multi=True)):
+        if door_of(flow) == "gateway":
+            return
+        caller = intercepted(self.tap, flow)
+        if caller is None:
             flow.request.stream = True
+            return
+        flow.metadata[CALLER] = caller
+        flow.metadata[BODY_LIMIT] = MAX_BODY
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         if door_of(flow) == "intercept" and flow.response is not None and flow.response.status_code != 101:
             flow.response.stream = self.dialling.is_opening(flow) is None
 
     async def request(self, flow: http.HTTPFlow) -> None:
-        if flow.response is not None:
+        caller: Caller | None = flow.metadata.get(CALLER)
+        if flow.response is not None or caller is None or caller.endpoint.endpoint not in SOCKETS:
             return
         try:
-            caller = flow.metadata[CALLER] if door_of(flow) == "gateway" else self._intercepted(flow)
-            if caller is not None:
-                await self._open(flow, caller)
+            await (self._open(flow, caller) if caller.ticket is None else self._join(flow, caller, caller.ticket))
         except Exception:
             logger.exception("a request could not be routed")
             flow.response = refusal(500, "the proxy failed to route this request; its log says why", code="internal_error")
 
     def response(self, flow: http.HTTPFlow) -> None:
         session = self.dialling.is_opening(flow)
-        if session is None or flow.response is None:
+        if session is None or flow.response is None or CALL in flow.metadata:
             return
         if flow.websocket is not None:
             upgraded(flow.response, flow.metadata[_OFFERED], session.secrets.upstream)
@@ -82,25 +83,6 @@ class Routing:
 
     def client_disconnected(self, client: connection.Client) -> None:
         self.dialling.client_disconnected(client)
-
-    def _intercepted(self, flow: http.HTTPFlow) -> Caller | None:
-        """What an intercepted request is; None for everything that is no realtime socket, which passes untouched."""
-        request = flow.request
-        if not asks_websocket(request.headers.items(multi=True)):
-            return None
-        query = tuple(request.query.items(multi=True))
-        path = request.path.partition("?")[0]
-        found = recognise(request.host, path, query) or self._by_route(request.host, path, query)
-        if found is None or found.endpoint not in _SOCKETS:
-            return None
-        return Caller(found, credentials_of(request.headers.items(multi=True), query), None)
-
-    def _by_route(self, host: str, path: str, query: Pairs) -> Endpoint | None:
-        """For hosts that are no provider's public ones, the route's provider says what the path means."""
-        target = resolve(self.tap.rules, RequestFacts("intercept", path, host=host, key=LOCAL, model_in_message=True))
-        if isinstance(target, Refusal):
-            return None
-        return KINDS[self.tap.rules.providers[target.provider].kind].endpoint(path, query)
 
     async def _open(self, flow: http.HTTPFlow, caller: Caller) -> None:
         try:
@@ -114,11 +96,22 @@ class Routing:
         except ProviderError as error:
             flow.response = refusal(error.status, error.message, code=error.code)
             return
-        session = session_for(self.tap, flow, caller, target, upstream, account.credential or "")
+        session = session_for(self.tap, flow, caller, admitted, upstream)
         if keeps_own:
-            point_at(flow.request, upstream)
+            point_at(flow, upstream)
         else:
-            rewrite(flow.request, caller.presented, config, upstream)
+            rewrite(flow, caller.presented, config, upstream)
         flow.metadata[_OFFERED] = caller.presented.subprotocols
         self.dialling.begin(flow, session)
         logger.info("%s: %s to %s (%s)", session.id, session.model or session.family, target.provider, target.why)
+
+    async def _join(self, flow: http.HTTPFlow, caller: Caller, ticket: Ticket) -> None:
+        """The events of a call come home: this socket is the session that its offer began."""
+        session = ticket.session
+        if session.id not in self.tap.opening:
+            flow.response = refusal(404, "the call of this ticket is over", code="unknown_call")
+            return
+        upstream = ticket.upstream()
+        rewrite(flow, caller.presented, self.tap.rules.providers[session.provider], upstream)
+        flow.metadata[_OFFERED] = ()
+        self.dialling.dial(flow, session)

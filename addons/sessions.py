@@ -34,6 +34,7 @@ from realtime.errors import provider_error_event
 from realtime.frame import Frame
 from realtime.framing import Close
 from realtime.session import Session
+from realtime.tunnel import Ending
 from realtime.tunnel import Tunnel
 from realtime.tunnel import Verdict
 from rules.keys import state
@@ -124,6 +125,8 @@ class Sessions:
         self.tap.live[session.id] = session, line
         self._journaled[session.id] = session.opened, 0
         write(self.tap.log.session_opened, session.opening_record())
+        if session.first_event is not None:
+            line.tunnel.inject(Frame(True, session.first_event, at=session.opened, injected=True), time.monotonic())
 
     def _ended(self, session: Session) -> None:
         found = self.tap.live.pop(session.id, None)
@@ -134,10 +137,11 @@ class Sessions:
             self._idle.set()
         now = time.monotonic()
         self.inspection.read(session)
-        session.end(found[1].tunnel.ending, now, found[1].delay)
+        session.end(_cause(session, found[1].tunnel.ending), now, found[1].delay)
         self._write_turns(session, now)
         write(self.tap.log.session_closed, session.id, session.closing_record())
         logger.info("%s: %s", session.id, session.summary())
+        self.tap.ended(session)
 
     async def _watch(self) -> None:
         while True:
@@ -202,6 +206,12 @@ class Sessions:
     def _write_progress(self, session: Session, now: float) -> None:
         self._journaled[session.id] = now, _frames(session)
         write(self.tap.log.session_changed, session.id, session.progress_record(now))
+
+
+def _cause(session: Session, ending: Ending | None) -> Ending | None:
+    """On a relayed call both sockets are the sidecar's, which closes them properly; where one just ends, the sidecar did."""
+    relayed = session.call is not None and session.call.mode == "relay"
+    return Ending(1011, "the media worker was lost", "proxy") if relayed and ending is not None and ending.code == 1006 else ending
 
 
 def _key_gone(session: Session, keys: Mapping[str, str]) -> Close | None:

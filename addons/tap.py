@@ -1,4 +1,4 @@
-"""What the addons of one running proxy share: settings, the active rules, the log, the live sessions. No behaviour of its own."""
+"""What the addons of one running proxy share: settings, the active rules, the log, the live sessions and calls. No behaviour of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from typing import Literal
 from mitmproxy import http
 from mitmproxy.proxy.mode_specs import ReverseMode
 
+from addons.registry import Registry
 from addons.relay import Line
+from addons.tickets import Tickets
 from realtime.prices import PriceBook
 from realtime.session import Session
 from rules.access import Key
@@ -24,6 +26,9 @@ Door = Literal["gateway", "intercept"]
 
 SESSION: Final = "voicetap.session"
 """Key of `flow.metadata`: the flow's `Session`, the one object that addons share about it."""
+
+DIALS: Final = "voicetap.dials"
+"""Key of `flow.metadata`: host and port of the upstream that our own code pointed this request at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,14 @@ class Tap:
     """Open sessions by id."""
     opening: dict[str, Session] = field(default_factory=dict)
     """Sessions whose upstream is being dialled; they count towards the limits."""
+    calls: Registry = field(default_factory=Registry)
+    """The calls that clients may name."""
+    tickets: Tickets = field(default_factory=Tickets)
+    """What our own sidecar opens the events of a call with."""
+    over: list[Callable[[Session], None]] = field(default_factory=list)
+    """Who is told of each session that ended, or that did not come about."""
+    pages: frozenset[str] = frozenset()
+    """Origins of the control port, whose own pages may call."""
     draining: bool = False
     """True while the proxy shuts down: nothing new is let in."""
 
@@ -72,6 +85,15 @@ class Tap:
     def keys(self) -> tuple[Key, ...]:
         """Every key that could be presented: those of the rules, then those made on the command line."""
         return (*self.rules.keys, *self.own_keys())
+
+    def allows_origin(self, origin: str) -> bool:
+        """Whether pages of this origin may use the gateway."""
+        return origin in self.rules.listen.origins or origin in self.pages
+
+    def ended(self, session: Session) -> None:
+        """Tell who wants to know it."""
+        for told in self.over:
+            told(session)
 
     def open_sessions(self, principal: str | None = None) -> int:
         """How many sessions are open or opening, of one principal or of all."""

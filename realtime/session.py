@@ -58,6 +58,22 @@ class Client:
 
 
 @dataclass(slots=True)
+class CallLink:
+    """A WebRTC call, as a session of it knows it: our id and the provider's, and how much of it comes through here.
+
+    `billed` is shared by all sessions of the call, so that what two of them see counts once.
+    """
+
+    id: str
+    mode: str
+    upstream_id: str | None = None
+    billed: Billed = field(default_factory=Billed, repr=False)
+
+    def record(self) -> dict[str, str | None]:
+        return {"id": self.id, "upstream_id": self.upstream_id, "mode": self.mode}
+
+
+@dataclass(slots=True)
 class Traffic:
     """Messages and payload bytes of one direction."""
 
@@ -94,13 +110,8 @@ class Session:
     client: Client
     secrets: Secrets = field(default_factory=Secrets, repr=False)
     transport: Literal["websocket", "webrtc"] = "websocket"
-    call: str | None = None
-    """Our id of the call that this session carries or looks on."""
-    call_mode: str | None = None
-    upstream_call: str | None = None
-    """The provider's id of it."""
-    billed: Billed = field(default_factory=Billed)
-    """Shared by the sessions of one call, so that what two of them see counts once."""
+    call: CallLink | None = None
+    """The call that it carries or looks on."""
     media: dict[str, Any] | None = None
     """The figures of a relayed call's sound, as the sidecar last told them."""
     token: str | None = None
@@ -133,7 +144,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self.tracker = TurnTracker(self.id, offset=self.offset, text_limit=self.text_limit)
-        self.ledger = Ledger(self.prices, self.kind, self.model, self.aliases, self.billed)
+        self.ledger = Ledger(self.prices, self.kind, self.model, self.aliases, self.call and self.call.billed)
         self.audio = AudioMeter(self.dialect.formats)
 
     def observe(self, frame: Frame) -> None:
@@ -219,7 +230,7 @@ class Session:
             "started_at": self._time(self.opened),
             "ended_at": None,
             "transport": self.transport,
-            "call": self.call and {"id": self.call, "upstream_id": self.upstream_call, "mode": self.call_mode},
+            "call": self.call and self.call.record(),
             "client_secret": self.token,
             "door": self.door,
             "principal": self.principal,
@@ -237,8 +248,7 @@ class Session:
 
     def progress_record(self, now: float) -> dict[str, Any]:
         """What changes while the session runs."""
-        seconds_in, seconds_out = self._heard()
-        usage, cost = self.ledger.totals(Seconds(self._lasted(now), seconds_in, seconds_out))
+        usage, cost = self.ledger.totals(Seconds(self._lasted(now), *self._heard()))
         return {
             "model": self.model or self.provider_model,
             "upstream_model": self.upstream_model,
@@ -247,14 +257,18 @@ class Session:
             "turns": self.tracker.count,
             "usage": usage.record(),
             "cost": cost.record(),
-            "audio": {"in_seconds": round(seconds_in, 3), "out_seconds": round(seconds_out, 3)},
-            "media": self.media,
+            **self.media_record(),
             "error": self.error and self.error.record(),
         }
 
     def record(self, now: float) -> dict[str, Any]:
         """The record of a session that is still open."""
         return {**self.opening_record(), **self.progress_record(now)}
+
+    def media_record(self) -> dict[str, Any]:
+        """How much sound there was, and on a relayed call how it travelled."""
+        seconds_in, seconds_out = self._heard()
+        return {"media": self.media, "audio": {"in_seconds": round(seconds_in, 3), "out_seconds": round(seconds_out, 3)}}
 
     def closing_record(self) -> dict[str, Any]:
         """What is known once the session is over."""
