@@ -25,6 +25,7 @@ from sidecar.channel import ChannelSpec
 from sidecar.limits import DELIVERY_SECONDS
 from sidecar.limits import MESSAGE_BYTES
 from sidecar.limits import OPEN_SECONDS
+from sidecar.limits import PASSAGE_SECONDS
 from sidecar.strand import Strand
 from sidecar.strand import within
 
@@ -65,6 +66,7 @@ class Bridge:
         self._client = Strand("client", lambda reason: end(Cause("client", reason, graceful=False)))
         self._upstream = Strand("provider", lambda reason: end(Cause("upstream", reason, graceful=False)))
         self._task: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
         self._dialled = False
 
     def start(self) -> None:
@@ -84,7 +86,7 @@ class Bridge:
         except ChannelError as error:
             self._end(Cause(side, f"the data channel cannot be passed on: {error.message}", graceful=False))
             return
-        self._close_with_the_providers()
+        self._follow_the_providers()
 
     def admits(self, ticket: str) -> bool:
         """Whether a ticket opens the provider's side; it does so once."""
@@ -111,26 +113,32 @@ class Bridge:
     async def release(self) -> None:
         """Free what is left: sockets and tasks."""
         await asyncio.gather(self._client.release(), self._upstream.release())
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        for task in (self._task, self._following):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
 
     def figures(self) -> dict[str, Any]:
         """What passed, by side."""
         return {"client": self._client.figures(), "upstream": self._upstream.figures(), "refused_channels": self.refused_channels}
 
-    def _close_with_the_providers(self) -> None:
+    def _follow_the_providers(self) -> None:
         """A provider that closes its channel closes the browser's; the other way round the call's events go on to the proxy."""
-        client, upstream = self._client, self._upstream
-        assert client.channel is not None
-        assert upstream.channel is not None
-        close = client.channel.close
+        assert self._upstream.channel is not None
 
         def closed() -> None:
-            upstream.to_channel.discard()
-            close()
+            self._upstream.to_channel.discard()
+            self._following = asyncio.create_task(self._close_the_browsers())
 
-        upstream.channel.on_close = closed
+        self._upstream.channel.on_close = closed
+
+    async def _close_the_browsers(self) -> None:
+        """After what the provider said last, which is still on its way through the proxy."""
+        await within(DELIVERY_SECONDS, self._upstream.to_proxy.empty())
+        await asyncio.sleep(PASSAGE_SECONDS)
+        await self._client.deliver()
+        if self._client.channel is not None:
+            self._client.channel.close()
 
     async def _run(self) -> None:
         try:

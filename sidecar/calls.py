@@ -91,7 +91,8 @@ class Calls:
         """The figures of the worker: calls by state, what they carried and how they ended, lateness, memory, CPU."""
         live = [(call.media(), call.bridge.figures()) for call in self._calls.values()]
         lag = {"p50": round(self.lag.now.p50, 5), "p99": round(self.lag.now.p99, 5)}
-        return {"calls": dict(self.states()), "loop_lag_seconds": lag} | self.totals.record(live)
+        now = {"calls": dict(self.states()), "loop_lag_seconds": lag, "tasks": len(asyncio.all_tasks())}
+        return now | self.totals.record(live)
 
     async def close(self, reason: str) -> None:
         """Take no more calls, end all, and wait until they are over."""

@@ -26,6 +26,9 @@ BUFFERED_BYTES: Final = 1 << 20
 DELIVERY_SECONDS: Final = 1.0
 """How long the end of a call waits for messages that are under way."""
 
+PASSAGE_SECONDS: Final = 0.5
+"""What an event takes at most from one side through the proxy to the other, where nothing says that it arrived."""
+
 OPEN_SECONDS: Final = 10.0
 """To open the events WebSocket, in which time the proxy dials this worker."""
 
