@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import count
 from time import perf_counter
+from typing import Final
 
 from bench import events
 from bench.calls import talk
@@ -24,6 +25,19 @@ from bench.calls.target import CallTarget
 from bench.load import Refused
 
 _names = count(1)
+
+
+BUSY: Final = 503
+_PATIENCE: Final = 20
+"""Times that a relay may ask a caller to come back."""
+
+
+class Busy(Refused):
+    """The relay takes no call just now; `after` seconds it may."""
+
+    def __init__(self, text: str, after: float) -> None:
+        super().__init__(text)
+        self.after = after
 
 
 class Call:
@@ -46,7 +60,7 @@ class Call:
 
     @classmethod
     async def open(cls, target: CallTarget, provider: Provider) -> Call:
-        """Places a call and waits until its provider has heard from it. Raises Refused, Lost or OSError."""
+        """Places a call and waits until its provider has heard from it. Raises Busy, Refused, Lost or OSError."""
         caller, name = Leg(offering=True), f"call-{next(_names)}"
         try:
             return await cls._open(caller, name, target, provider)
@@ -61,6 +75,8 @@ class Call:
         caller.on_event = lambda _: first.set()
         began = perf_counter()
         reply = await ask(target.port, "POST", target.path, {"Content-Type": "application/sdp", **target.headers}, offer)
+        if reply.status == BUSY:
+            raise Busy(reply.body[:300], float(reply.headers.get("retry-after", 1)))
         if reply.status != 201:
             raise Refused(f"{reply.status} {reply.body[:300]}")
         caller.moments["answer"] = perf_counter()
@@ -111,3 +127,13 @@ class Call:
     async def close(self) -> None:
         """The caller hangs up."""
         await self.caller.stop()
+
+
+async def opened(target: CallTarget, provider: Provider) -> tuple[Call, int]:
+    """A call, and how often the caller had to come back for it. Raises as `Call.open`, Busy only after many tries."""
+    for tries in range(_PATIENCE):
+        try:
+            return await Call.open(target, provider), tries
+        except Busy as error:
+            await asyncio.sleep(error.after)
+    return await Call.open(target, provider), _PATIENCE

@@ -18,6 +18,7 @@ from typing import Final
 
 from bench.calls import talk
 from bench.calls.call import Call
+from bench.calls.call import opened
 from bench.calls.pace import beat
 from bench.calls.provider import Provider
 from bench.calls.sound import PER_SECOND
@@ -41,6 +42,8 @@ class Exchange:
         self.target = target
         self.provider = provider
         self.calls: list[Call] = []
+        self.refused = 0
+        """How often a caller was asked to come back later."""
         self.talkative = True
         """Whether events are said; audio always is."""
         self._gate = asyncio.Semaphore(_AT_ONCE)
@@ -48,7 +51,8 @@ class Exchange:
     async def open(self) -> Call:
         """One more call. Raises Refused, Lost or OSError."""
         async with self._gate:
-            call = await Call.open(self.target, self.provider)
+            call, refused = await opened(self.target, self.provider)
+        self.refused += refused
         self.calls.append(call)
         return call
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from time import perf_counter
 from typing import Final
 
-from bench.calls.call import Call
+from bench.calls.call import opened
 from bench.calls.leg import Lost
 from bench.calls.peers import start
 from bench.calls.provider import Provider
@@ -25,7 +25,7 @@ _FIGURES: Final = tuple(f"{moment}_p50_ms" for moment in ("answer", "connected",
 
 async def placed(target: CallTarget, provider: Provider) -> dict[str, float]:
     """One call from request to the end of the provider's leg, which the caller's hanging up brings about; milliseconds by moment."""
-    call = await Call.open(target, provider)
+    call, _ = await opened(target, provider)
     began = perf_counter()
     await call.close()
     async with asyncio.timeout(10):

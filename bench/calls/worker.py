@@ -46,10 +46,16 @@ class StandIn:
                 await self._join(head, reader, writer)
             else:
                 length = next(int(line.split(":")[1]) for line in head.lower().split("\r\n") if line.startswith("content-length:"))
-                answer = (await self._place((await reader.readexactly(length)).decode())).encode()
-                writer.write(f"HTTP/1.1 201 Created\r\nContent-Length: {len(answer)}\r\n\r\n".encode() + answer)
+                status, text = await self._placed((await reader.readexactly(length)).decode())
+                writer.write(f"HTTP/1.1 {status} Done\r\nContent-Length: {len(text.encode())}\r\n\r\n{text}".encode())
                 await writer.drain()
         writer.close()
+
+    async def _placed(self, offer: str) -> tuple[int, str]:
+        try:
+            return 201, await self._place(offer)
+        except httpx2.HTTPStatusError as error:
+            return error.response.status_code, error.response.text
 
     async def _place(self, offer: str) -> str:
         call = f"call_{secrets.token_hex(13)}"
