@@ -65,22 +65,30 @@ async def _interrupt(call: Call) -> AsyncIterator[Said]:
 
 
 async def _listen(call: Call) -> AsyncIterator[Said]:
-    """Read until the user's words are known and an answer is complete that calls no tool."""
-    heard = answered = False
+    """Read until the user's words are known and an answer is complete and was played: a polite user does not talk into it."""
+    heard, answer, played = False, "", set()
     async for event in call.events():
-        if event["type"] == "error":
-            raise RuntimeError(f"the server said: {event['error']['message']}")
-        if event["type"] == "conversation.item.input_audio_transcription.completed":
-            heard = True
-            yield Said("user", event["transcript"])
-        elif event["type"] == "response.done":
-            said = [_item(call, item, event["response"]) for item in event["response"]["output"]]
-            answered = event["response"]["status"] == "completed" and not any(line.who == "tool" for line in said)
-            for line in said:
-                yield line
-        if heard and answered:
+        match event["type"]:
+            case "error":
+                raise RuntimeError(f"the server said: {event['error']['message']}")
+            case "conversation.item.input_audio_transcription.completed":
+                heard = True
+                yield Said("user", event["transcript"])
+            case "output_audio_buffer.stopped":
+                played.add(event["response_id"])
+            case "response.done":
+                for item in event["response"]["output"]:
+                    yield _item(call, item, event["response"])
+                answer = _answer(event["response"]) or answer
+        if heard and answer in played:
             return
     raise RuntimeError("the other side hung up")
+
+
+def _answer(response: Event) -> str:
+    """The id of a response that says something to its end, else nothing."""
+    says = response["status"] == "completed" and all(item["type"] == "message" for item in response["output"])
+    return str(response["id"]) if says else ""
 
 
 def _item(call: Call, item: dict[str, Any], response: Event) -> Said:
