@@ -43,6 +43,7 @@ from addons.sideband import Sideband
 from addons.sidecar import OfferedCall
 from addons.sidecar import Sidecar
 from addons.sidecar import SidecarError
+from addons.sounds import Sounds
 from addons.tap import Tap
 from addons.tap import door_of
 from providers import KINDS
@@ -63,8 +64,9 @@ _LATE: Final = 5.0
 class Calls:
     """Offers, their answers, and the end of each call exactly once."""
 
-    def __init__(self, tap: Tap, admission: Admission, dialling: Dialling, sidecar: Sidecar, sideband: Sideband) -> None:
+    def __init__(self, tap: Tap, admission: Admission, dialling: Dialling, sidecar: Sidecar, sideband: Sideband, sounds: Sounds) -> None:
         self.tap = tap
+        self.sounds = sounds
         self.admission = admission
         self.dialling = dialling
         self.sidecar = sidecar
@@ -176,6 +178,7 @@ class Calls:
             upstream_ticket=ticket,
             client_scope=client_scope(flow),
             upstream_scope=upstream_scope(call.account),
+            record=await self.sounds.for_call(session),
         )
         try:
             return await self.sidecar.offer(offered)

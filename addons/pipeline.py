@@ -33,6 +33,7 @@ from addons.sidecar import SidecarError
 from addons.sidecar import WorkerConfig
 from addons.sidecar import worker_config
 from addons.simulator import LocalSimulator
+from addons.sounds import Sounds
 from addons.tap import Settings
 from addons.tap import Tap
 from rules.credentials import Unresolved
@@ -80,11 +81,12 @@ class Pipeline:
         self.tap = tap
         self.simulator = LocalSimulator()
         self.doors = Doors(tap)
-        self.sessions = Sessions(tap, [Secrecy(), Pin(), Turns()])
+        self.sounds = Sounds(tap)
+        self.sessions = Sessions(tap, [Secrecy(), Pin(), Turns()], self.sounds)
         admission = Admission(tap, self.simulator.url)
         dialling = Dialling(tap)
         self.sidecar = Sidecar(self._worker_config, self._call_event, self._calls_lost)
-        self.calls = Calls(tap, admission, dialling, self.sidecar, Sideband(tap, dialling, gateway_address))
+        self.calls = Calls(tap, admission, dialling, self.sidecar, Sideband(tap, dialling, gateway_address), self.sounds)
         self.is_running = False
         self.addons: list[Any] = [
             RulesWatch(tap),
@@ -95,6 +97,7 @@ class Pipeline:
             CallControl(tap, admission, self.sidecar),
             self.doors,
             self.sessions,
+            self.sounds,
         ]
         """mitmproxy's name for the addons that an addon consists of."""
 
@@ -105,6 +108,7 @@ class Pipeline:
         """Shut down in order: nothing new, live sessions told and recorded, then the rest."""
         await self.sessions.drain()
         await self.calls.drain()
+        await self.sounds.drain()
         await self.simulator.stop()
 
     def _worker_config(self) -> WorkerConfig:

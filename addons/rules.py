@@ -36,6 +36,16 @@ def keeps_texts(rules: Rules) -> bool:
     return rules.log.content == "full" or (rules.log.content == "redacted" and not _redacts(rules))
 
 
+def keeps_sound(rules: Rules) -> bool:
+    """Whether the sound of sessions is stored: where it was asked for, unless nothing is, or a policy redacts what it would still say."""
+    content = rules.log.content
+    return rules.log.audio == "wav" and content != "none" and (content == "full" or not _redacts(rules))
+
+
+def _keeps_no_sound(rules: Rules) -> bool:
+    return rules.log.audio == "wav" and not keeps_sound(rules)
+
+
 def _redacts(rules: Rules) -> bool:
     return any(policy.action == "redact" for policy in rules.policies)
 
@@ -43,7 +53,7 @@ def _redacts(rules: Rules) -> bool:
 _NOT_YET: Final[tuple[tuple[str, Callable[[Rules], bool]], ...]] = (
     ("policies are checked, but not enforced", lambda rules: any(policy.mode == "enforce" for policy in rules.policies)),
     ("log.frames is not recorded", lambda rules: rules.log.frames != "off"),
-    ("log.audio is not recorded", lambda rules: rules.log.audio != "off"),
+    ("log.audio keeps no sound while log.content is none, or while a policy redacts and log.content is not full", _keeps_no_sound),
     ("log.content redacted keeps no texts while a policy redacts", lambda rules: rules.log.content == "redacted" and _redacts(rules)),
     ("budget and rate of keys are not enforced", lambda rules: any(key.budget or key.rate for key in rules.keys)),
 )

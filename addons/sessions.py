@@ -28,6 +28,7 @@ from addons.relay import LINE
 from addons.relay import Line
 from addons.relay import Wake
 from addons.rules import keeps_texts
+from addons.sounds import Sounds
 from addons.tap import Tap
 from addons.tap import session_of
 from realtime.errors import provider_error_event
@@ -61,8 +62,9 @@ CODES: Final = {
 class Sessions:
     """Makes the line of each session and sees it through to its record."""
 
-    def __init__(self, tap: Tap, hooks: Sequence[FrameHook]) -> None:
+    def __init__(self, tap: Tap, hooks: Sequence[FrameHook], sounds: Sounds) -> None:
         self.tap = tap
+        self.sounds = sounds
         self.inspection = Inspection(tap, hooks, self._write_turns)
         self._task: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
@@ -124,6 +126,7 @@ class Sessions:
         self.tap.opening.pop(session.id, None)
         self.tap.live[session.id] = session, line
         self._journaled[session.id] = session.opened, 0
+        self.sounds.listen(session)
         write(self.tap.log.session_opened, session.opening_record())
         if session.first_event is not None:
             line.tunnel.inject(Frame(True, session.first_event, at=session.opened, injected=True), time.monotonic())
@@ -139,6 +142,7 @@ class Sessions:
         self.inspection.read(session)
         session.end(_cause(session, found[1].tunnel.ending), now, found[1].delay)
         self._write_turns(session, now)
+        self.sounds.end(session)
         write(self.tap.log.session_closed, session.id, session.closing_record())
         logger.info("%s: %s", session.id, session.summary())
         self.tap.ended(session)

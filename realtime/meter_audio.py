@@ -78,6 +78,16 @@ class AudioMeter:
             self._out.drop_asked()
 
     @property
+    def format_in(self) -> AudioFormat | None:
+        """How the client's audio is to be read now: as it asked for, which counts from its next message on, else as confirmed."""
+        return self._in.asked or self._in.confirmed
+
+    @property
+    def format_out(self) -> AudioFormat | None:
+        """How the provider's audio is to be read now; where a provider never confirms, as the client asked for."""
+        return self._out.asked or self._out.confirmed
+
+    @property
     def bytes_in(self) -> int:
         """Bytes the client appended."""
         return self._in.size

@@ -5,6 +5,7 @@ Holds no socket and reads no clock; `observe` is the whole path from a frame to 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
@@ -118,6 +119,10 @@ class Session:
     """The id of the ephemeral key with which it was opened."""
     first_event: bytes | None = field(default=None, repr=False)
     """What is said to the provider before anything of the client: the configuration baked into an ephemeral key of our own."""
+    listener: Callable[[Signal, float], None] | None = field(default=None, repr=False)
+    """Who gathers the sound of this session: called with each signal and the time of its message once it was taken in."""
+    recording: dict[str, Any] | None = None
+    """What becomes of its sound, None where that is not kept."""
     tracker: TurnTracker = field(init=False)
     ledger: Ledger = field(init=False)
     audio: AudioMeter = field(init=False)
@@ -175,6 +180,8 @@ class Session:
         if kind is not AudioIn and kind is not AudioOut:
             self._settle(signal)
         self.audio.add(signal)
+        if self.listener is not None:
+            self.listener(signal, frame.at)
 
     def _settle(self, signal: Signal) -> None:
         """What comes a few times a turn: usage, configuration, errors."""
@@ -258,6 +265,7 @@ class Session:
             "usage": usage.record(),
             "cost": cost.record(),
             **self.media_record(),
+            "recording": self.recording,
             "error": self.error and self.error.record(),
         }
 

@@ -26,7 +26,7 @@ MAX_ENDED: Final = 1024
 class TurnBook:
     """Open turns by key, ids of ended ones, and which turns changed. `pushed_out` counts turns that the bound ended."""
 
-    __slots__ = ("_changed", "_limit", "_offset", "_session", "count", "ended", "last", "open", "pushed_out")
+    __slots__ = ("_changed", "_limit", "_offset", "_session", "count", "ended", "last", "newest", "open", "pushed_out")
 
     def __init__(self, session: str, offset: float, limit: int) -> None:
         self.open: dict[Key, Turn] = {}
@@ -34,6 +34,8 @@ class TurnBook:
         self.ended: Recent[str, None] = Recent(MAX_ENDED)
         self.last: Turn | None = None
         """The turn that ended last."""
+        self.newest: Turn | None = None
+        """The turn that began last."""
         self.pushed_out = 0
         self.count = 0
         self._session = session
@@ -68,6 +70,7 @@ class TurnBook:
         if not out_of_band:
             user.hand_over(turn)
         self.open[key] = turn
+        self.newest = turn
         if len(self.open) > MAX_OPEN:
             self.pushed_out += 1
             self.interrupt(next(iter(self.open.values())), "too_many_open", at, user)

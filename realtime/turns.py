@@ -102,6 +102,11 @@ class TurnTracker:
         return self._book.count
 
     @property
+    def newest(self) -> Turn | None:
+        """The turn that began last, open or ended."""
+        return self._book.newest
+
+    @property
     def open_turns(self) -> int:
         """Turns that have begun and not ended."""
         return len(self._book.open)

@@ -53,6 +53,12 @@ def open_reading(path: Path) -> int:
     return _checked(os.open(path, os.O_RDONLY | _SAFE), own=False)
 
 
+def open_anew(path: Path) -> int:
+    """A descriptor that reads and writes a file from its beginning, whose content is gone, 0600. Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | _SAFE, FILE_MODE)
+    return _checked(descriptor, own=True)
+
+
 def _checked(descriptor: int, *, own: bool) -> int:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
