@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from typing import Final
 
 from mitmproxy import http
@@ -32,8 +33,10 @@ from rules.files import private_reader
 from rules.keys import allows
 from rules.resolve import Refusal
 from rules.resolve import Target
+from rules.resolve import alias
 from rules.resolve import resolve
 from rules.upstream import Provider
+from store.tokens import Token
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +86,8 @@ class Admission:
         self._check_room(caller)
         if (call := self._call(caller)) is not None:
             return await self._of_call(flow, caller, call)
+        if caller.token is not None:
+            return await self._of_token(flow, caller, caller.token, model)
         ask, target = self._target(flow, caller, model)
         if isinstance(target, Refusal):
             raise NotAdmitted(target.status, target.code, target.message)
@@ -111,6 +116,38 @@ class Admission:
             raise NotAdmitted(404, "unknown_provider", f"the provider of this call, {target.provider}, is not in rules.yaml any more")
         ask = Ask(caller.endpoint, call_id=call.link.upstream_id, subprotocols=caller.presented.subprotocols)
         return Admitted(ask, target, config, await self.account(flow, target, config), call)
+
+    async def _of_token(self, flow: http.HTTPFlow, caller: Caller, token: Token, model: str | None) -> Admitted:
+        """An ephemeral key opens what it was minted for, on the provider's own one where that made one, and is used up by it."""
+        config = self.tap.rules.providers.get(token.provider)
+        if config is None or caller.endpoint.provider_prefix not in (None, token.provider):
+            raise NotAdmitted(403, "provider_not_allowed", f"this ephemeral key is for provider {token.provider} alone")
+        if token.family != caller.endpoint.family and "translation" in (token.family, caller.endpoint.family):
+            raise NotAdmitted(400, "wrong_path", f"this ephemeral key is for a {token.family} session, which this path does not open")
+        named = model or asked(caller.presented.query)[0]
+        if named is not None and token.model is not None and not _is_model(config, named.removeprefix(f"{token.provider}/"), token):
+            raise NotAdmitted(403, "model_not_allowed", f"this ephemeral key is for the model {token.model} alone", param="model")
+        route = next((route for route in self.tap.rules.routes if route.name == token.route), None)
+        mode = route.webrtc if route is not None else "relay"
+        target = Target(token.provider, token.model, token.upstream_model, token.route, "inject", mode, "ephemeral key")
+        self._check_key(caller, target, hidden=False)
+        account = await self.account(flow, target, config)
+        if token.secret is not None:
+            account = replace(account, credential=token.secret, auth="bearer")
+        if not await self.tap.tokens.use(token):
+            raise NotAdmitted(401, "invalid_api_key", "this ephemeral key is used; mint another")
+        return Admitted(self._ask_of(flow, caller, token), target, config, account)
+
+    def _ask_of(self, flow: http.HTTPFlow, caller: Caller, token: Token) -> Ask:
+        presented = caller.presented
+        return Ask(
+            endpoint=caller.endpoint,
+            query=presented.query,
+            model=token.upstream_model if caller.endpoint.endpoint != "calls" else None,
+            intent="transcription" if token.family == "transcription" else None,
+            subprotocols=presented.subprotocols,
+            beta=asks_beta(flow.request.headers.items(multi=True), presented.subprotocols),
+        )
 
     async def account(self, flow: http.HTTPFlow, target: Target, config: Provider) -> Account:
         """The account to dial for `target`. Raises NotAdmitted where its secret cannot be had."""
@@ -189,6 +226,10 @@ def refuse(flow: http.HTTPFlow, caller: Caller, error: NotAdmitted) -> None:
         refuse_credential(flow, caller.presented, str(error), error.code, error.status)
     else:
         flow.response = error.answer()
+
+
+def _is_model(config: Provider, named: str, token: Token) -> bool:
+    return named == token.upstream_model or alias(config, named)[0] == token.model
 
 
 def _without_model(query: Pairs) -> Pairs:

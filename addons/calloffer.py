@@ -22,6 +22,7 @@ from providers.base import Upstream
 from realtime.frame import Frame
 from realtime.session import CallLink
 from realtime.session import Session
+from store.tokens import Token
 
 AFTERWARDS: Final = 60.0
 """Seconds for which a call is remembered beyond the longest session."""
@@ -35,6 +36,14 @@ def offer_session(tap: Tap, flow: http.HTTPFlow, caller: Caller, admitted: Admit
     session = session_for(tap, flow, caller, admitted, upstream, link)
     until = time.monotonic() + tap.rules.limits.session + AFTERWARDS
     return Call(link, caller.principal, admitted.target, until, admitted.account, session), session
+
+
+def configured(body: CallBody, token: Token | None) -> CallBody:
+    """The offer with the configuration that an ephemeral key of our own stands for; what the client says beside it counts too."""
+    if token is None or token.session is None:
+        return body
+    model = {"model": token.upstream_model} if token.family == "realtime" else {}
+    return body.configured({**token.session, **(body.session or {}), **model})
 
 
 def checked(body: CallBody, session: Session) -> CallBody:

@@ -28,6 +28,7 @@ from addons.answers import refusal
 from addons.callbody import CallBody
 from addons.callbody import read_body
 from addons.calloffer import checked
+from addons.calloffer import configured
 from addons.calloffer import offer_session
 from addons.callscope import client_scope
 from addons.callscope import upstream_scope
@@ -143,6 +144,7 @@ class Calls:
         body = read_body(request.headers.get("content-type", ""), request.content or b"", takes_json=live)
         admitted = await self.admission.admit(flow, caller, model=body.model)
         keeps_own = caller.key is None and admitted.target.credential == "client"
+        body = configured(body, caller.token)
         ask = replace(admitted.ask, model=None) if body.model is not None else admitted.ask
         upstream = KINDS[admitted.config.kind].http(admitted.account, ask)
         call, session = offer_session(self.tap, flow, caller, admitted, upstream)

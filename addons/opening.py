@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from dataclasses import replace
@@ -29,6 +30,7 @@ from rules.keys import allows
 from rules.resolve import Target
 from rules.resolve import alias
 from rules.upstream import Provider
+from store.tokens import Token
 
 _MODEL_PATH: Final = re.compile(r"(?:.*/)?models/([^/]+)")
 _SHOWN: Final = 200
@@ -67,10 +69,20 @@ def session_for(
             origin=headers.get("origin", "")[:_SHOWN] or None,
             path=flow.request.path.partition("?")[0][:_SHOWN],
         ),
+        token=caller.token.id if caller.token is not None else None,
+        first_event=_configuration(caller.token) if caller.token is not None and link is None else None,
         transport="webrtc" if link is not None else "websocket",
         call=link or (replace(looks_on.link, mode="sideband") if looks_on is not None else None),
         secrets=Secrets(Secret((admitted.account.credential or "").encode()), Secret(_shown_here(caller))),
     )
+
+
+def _configuration(token: Token) -> bytes | None:
+    """What an ephemeral key of our own stands for, as the client would have to say it; its model stands in the URL."""
+    if token.session is None:
+        return None
+    session = {name: value for name, value in token.session.items() if name != "model"}
+    return json.dumps({"type": "session.update", "session": session}).encode()
 
 
 def _shown_here(caller: Caller) -> bytes:
