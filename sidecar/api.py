@@ -114,15 +114,24 @@ async def _body(request: Request) -> dict[str, Any]:
 
 
 def _ask(body: dict[str, Any]) -> Ask:
-    record = body.get("record")
     return Ask(
         id=_text(body, "id"),
         offer=_text(body, "offer"),
         tickets=Tickets(_text(body, "ticket"), _text(body, "upstream_ticket")),
         client_scope=_scope(body, "client_scope"),
         upstream_scope=_scope(body, "upstream_scope"),
-        record=(_text(record, "folder"), int(record["limit"])) if record else None,
+        record=_record(body.get("record")),
     )
+
+
+def _record(given: Any) -> tuple[str, int] | None:
+    """Where sound goes, and how many bytes of it."""
+    match given:
+        case None:
+            return None
+        case {"folder": str(folder), "limit": int(limit)}:
+            return folder, limit
+    raise Refused(400, "bad_request", "record has to be null, or an object with a folder and a limit in bytes")
 
 
 def _text(body: dict[str, Any], name: str) -> str:

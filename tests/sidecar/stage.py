@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from contextlib import suppress
 from http import HTTPStatus
@@ -203,6 +204,13 @@ def offered(call: str, offer: str, record: Recording | None = None) -> OfferedCa
     return OfferedCall(call, offer, "t-client", "t-upstream", "local", "local", record)
 
 
+async def until(met: Callable[[], bool]) -> None:
+    """Wait for what nobody tells of."""
+    async with asyncio.timeout(SECONDS):
+        while not met():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
 class Room:
     """A gateway, and a worker process that uses it; what the worker tells is kept by call."""
 
@@ -256,7 +264,7 @@ class Room:
 async def running_room(folder: Path, **config: Any) -> AsyncIterator[Room]:
     """A worker of its own for a test; `config` as of WorkerConfig."""
     async with running_gateway() as gateway:
-        settings = {"workers": 1, "gateway": gateway.address, "data": folder, "bind": "127.0.0.1"} | config
+        settings: dict[str, Any] = {"workers": 1, "gateway": gateway.address, "data": folder, "bind": "127.0.0.1"} | config
         worker = await WorkerProcess.start(folder / "worker.sock", WorkerConfig(**settings))
         room = Room(gateway, worker)
         gateway.events = worker.events
