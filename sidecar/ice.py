@@ -9,8 +9,8 @@ import asyncio
 import logging
 import random
 import secrets
-import socket
 from collections.abc import Callable
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 from typing import Final
@@ -22,15 +22,18 @@ from aioice.candidate import candidate_foundation
 from aioice.candidate import candidate_priority
 from aioice.ice import CandidatePair
 from aioice.ice import StunProtocol
-from aioice.ice import relayed_candidate
 from aioice.ice import server_reflexive_candidate
 
 from sidecar.addresses import Admission
 from sidecar.addresses import Scope
 from sidecar.network import Network
-
-SOCKET_BUFFER: Final = 64 * 1024
-"""Bytes; about 8 s of audio, more would only turn into delay."""
+from sidecar.servers import Answer
+from sidecar.servers import allocation
+from sidecar.servers import answers
+from sidecar.servers import release
+from sidecar.servers import resolved
+from sidecar.udp import Socket
+from sidecar.udp import bind
 
 MAX_QUEUED: Final = 256
 """DTLS datagrams that wait to be read."""
@@ -48,9 +51,6 @@ CONSENT_TRIES: Final = 2
 CONSENT_SECONDS: Final = 30.0
 """Without a valid answer for so long, consent is gone (RFC 7675, 5.1)."""
 
-CLOSE_SECONDS: Final = 0.5
-"""What a TURN server gets to confirm the end of an allocation in."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -58,57 +58,11 @@ class NoPort(OSError):
     """No UDP port could be bound; the message names the range and the addresses."""
 
 
-class Socket(StunProtocol):
-    """One UDP socket, or one TURN allocation, of a connection."""
-
-    receiver: Connection
-
-    def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
-        if not data or isinstance(data, str):
-            return
-        if 127 < data[0] < 192:
-            self.receiver.on_media(data)
-        elif self.receiver.admits(addr[0]):
-            self._signalling(data, (addr[0], addr[1]))
-
-    def _signalling(self, data: bytes, source: tuple[str, int]) -> None:
-        self.receiver.stamp(source)
-        if data[0] > 3:
-            self.receiver.dtls_received(data, source)
-            return
-        try:
-            super().datagram_received(data, source)
-        except Exception:
-            logger.info("STUN that cannot be handled from %s", source, exc_info=True)
-
-    def send_stun(self, message: stun.Message, addr: tuple[str, int]) -> None:
-        """Sends unless the socket is gone or the address is outside the scope."""
-        if self.receiver.admits(addr[0]) and not self.is_closing:
-            super().send_stun(message, addr)
-
-    @property
-    def is_closing(self) -> bool:
-        """Whether the transport of a plain socket is closed or about to be."""
-        closing = getattr(self.transport, "is_closing", None)
-        return closing is not None and closing()
-
-
 class Connection(aioice.Connection):
     """One component, bundled and with RTCP on the same port."""
 
     def __init__(self, *, controlling: bool, network: Network, scope: Scope) -> None:
-        turn = network.turn
-        super().__init__(
-            ice_controlling=controlling,
-            stun_server=network.stun if scope != "local" else None,
-            turn_server=(turn.host, turn.port) if turn and scope != "local" else None,
-            turn_username=turn.username if turn else None,
-            turn_password=turn.credential if turn else None,
-            turn_ssl=turn.tls if turn else False,
-            turn_transport=turn.transport if turn else "udp",
-            local_username=secrets.token_hex(4),
-            local_password=secrets.token_hex(16),
-        )
+        super().__init__(ice_controlling=controlling, local_username=secrets.token_hex(4), local_password=secrets.token_hex(16))
         self.on_media: Callable[[bytes], None] = _ignore
         self.admits = Admission(scope)
         self.last_heard = 0.0
@@ -118,6 +72,7 @@ class Connection(aioice.Connection):
         self.consent_failures = 0
         self.consent_lost = False
         self._network = network
+        self._server: tuple[str, int] | None = None
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -129,6 +84,10 @@ class Connection(aioice.Connection):
     def learned(self) -> int:
         """Remote candidates, given or peer-reflexive, that may be reached."""
         return len(self._remote_candidates)
+
+    def reaches(self, address: tuple[Any, ...]) -> bool:
+        """Whether datagrams may go to and come from there: the scope says so, or it is the STUN server."""
+        return self.admits(address[0]) or (address[0], address[1]) == self._server
 
     def stamp(self, source: tuple[str, int]) -> None:
         """The other end is alive if `source` is its chosen address."""
@@ -191,39 +150,25 @@ class Connection(aioice.Connection):
     async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = SERVER_SECONDS) -> list[Candidate]:
         """Binds our own addresses, in place of those aioice found, and asks the STUN and TURN servers. Raises NoPort."""
         sockets = [opened for host in self._network.addresses(self.admits.scope) if (opened := await self._open(host)) is not None]
-        asked = [
-            *(
-                server_reflexive_candidate(one, self.stun_server)
-                for one in sockets
-                if self.stun_server and ":" not in one.local_candidate.host
-            ),
-            *([self._relayed()] if self.turn_server else []),
-        ]
-        done, late = await asyncio.wait(map(asyncio.ensure_future, asked), timeout=timeout) if asked else (set(), set())
-        for task in late:
-            task.cancel()
-        answers = [task.result() for task in done if task.exception() is None]
-        self._protocols += [protocol for _, protocol in answers if protocol is not None]
+        found = await self._ask_servers([one for one in sockets if ":" not in one.local_candidate.host], timeout)
+        self._protocols += [protocol for _, protocol in found if protocol is not None]
         if not self._protocols:
             raise NoPort(f"no UDP port is free in {self._network.ports} on {self._network.addresses(self.admits.scope)}")
-        return [*(one.local_candidate for one in sockets), *(candidate for candidate, _ in answers)]
+        return [*(one.local_candidate for one in sockets), *(candidate for candidate, _ in found)]
 
-    async def _relayed(self) -> tuple[Candidate, StunProtocol]:
-        assert self.turn_server is not None
-        return await relayed_candidate(
-            component=1,
-            hide_related_address=True,
-            protocol_factory=lambda: Socket(self),
-            turn_server=self.turn_server,
-            turn_username=self.turn_username,
-            turn_password=self.turn_password,
-            turn_ssl=self.turn_ssl,
-            turn_transport=self.turn_transport,
-        )
+    async def _ask_servers(self, sockets: list[Socket], seconds: float) -> list[Answer]:
+        stun_server, turn = (None, None) if self.admits.scope == "local" else (self._network.stun, self._network.turn)
+        asked: list[Coroutine[Any, Any, Answer]] = []
+        if stun_server and sockets and (server := await resolved(stun_server)):
+            self._server = server
+            asked.extend(server_reflexive_candidate(one, server) for one in sockets)
+        if turn:
+            asked.append(allocation(turn, lambda: Socket(self)))
+        return await answers(asked, seconds)
 
     async def _open(self, host: str) -> Socket | None:
         """A socket at `host` on a port of the range; None where there is none."""
-        bound = _bind(host, self._network.ports)
+        bound = bind(host, self._network.ports)
         if bound is None:
             return None
         _, opened = await self._loop.create_datagram_endpoint(lambda: Socket(self), sock=bound)
@@ -239,30 +184,7 @@ class Connection(aioice.Connection):
         relayed = [protocol for protocol in self._protocols if protocol.local_candidate.type == "relay"]
         self._protocols = [protocol for protocol in self._protocols if protocol not in relayed]
         await super().close()
-        await asyncio.gather(*map(_release, relayed))
-
-
-async def _release(relayed: StunProtocol) -> None:
-    try:
-        await asyncio.wait_for(relayed.close(), CLOSE_SECONDS)
-    except TimeoutError:
-        relayed.transport._TurnTransport__close_task.cancel()  # type: ignore[attr-defined]
-
-
-def _bind(host: str, ports: tuple[int, int] | None) -> socket.socket | None:
-    """A UDP socket bound to `host`, at a port of the range from a random place on."""
-    first, last = ports or (0, 0)
-    start = random.randrange(last - first + 1)
-    for step in range(last - first + 1):
-        made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        try:
-            made.bind((host, first + (start + step) % (last - first + 1)))
-        except OSError:
-            made.close()
-            continue
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER)
-        return made
-    return None
+        await asyncio.gather(*map(release, relayed))
 
 
 def _ignore(_data: bytes) -> None:
