@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping
 from datetime import UTC
 from datetime import datetime
 from typing import Any
+from typing import Final
+
+_SIDES: Final = {"client": "from the client", "upstream": "from the provider"}
 
 
 def moment(text: str) -> datetime:
@@ -53,3 +57,18 @@ def tokens(usage: Mapping[str, Any] | None) -> str:
     made = f"{usage.get('input_tokens', 0)} in, {usage.get('output_tokens', 0)} out"
     parts = [f"{name} {value:g}" for name, value in usage.items() if name not in ("total_tokens", "input_tokens", "output_tokens")]
     return f"{made} ({', '.join(parts)})" if parts else made
+
+
+def media(found: Mapping[str, Any]) -> Iterator[str]:
+    """What the sound of a call was like, from each side a line; what nobody measured is left out."""
+    for side, name in _SIDES.items():
+        figures, setup = found[side], found["setup"].get(side) or {}
+        times = {
+            "connected in": setup.get("dtls_ms"),
+            "first packet after": figures["first_packet_ms"],
+            "jitter": figures["jitter_ms"],
+            "round trip": figures["rtt_ms"],
+        }
+        lost = [] if figures["lost"] is None else [f"{figures['lost']} lost"]
+        known = [f"{what} {value:g} ms" for what, value in times.items() if value is not None]
+        yield ", ".join([f"{name} {figures['seconds']:.1f} s in {figures['packets']} packets", *lost, *known])

@@ -16,6 +16,7 @@ from cli.cells import cost
 from cli.cells import duration
 from cli.cells import ending
 from cli.cells import latency
+from cli.cells import media
 from cli.cells import moment
 from cli.cells import tokens
 from cli.completion import complete_session
@@ -69,6 +70,8 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     yield "turns", record["turns"]
     yield "usage", tokens(record["usage"])
     yield "cost", cost(record["cost"]) + _source(record["cost"])
+    if record.get("media"):
+        yield from zip(("media", ""), media(record["media"]), strict=True)
     if record.get("error"):
         yield "error", f"{record['error'].get('code')}: {record['error'].get('message')}"
 
