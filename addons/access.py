@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from dataclasses import dataclass
 from dataclasses import field
@@ -14,12 +13,17 @@ from mitmproxy import http
 from addons.answers import answer
 from addons.answers import refusal
 from addons.answers import upgrade
+from addons.hostnames import LOCAL_NAMES
+from addons.hostnames import hostname
+from addons.hostnames import is_loopback
 from addons.relay import REFUSED
 from addons.seam import BODY_LIMIT
 from addons.tap import Tap
 from addons.tap import door_of
 from addons.tickets import PREFIX as TICKET
 from addons.tickets import Ticket
+from addons.tokens import FOREIGN
+from addons.tokens import NotAccepted
 from providers.base import Endpoint
 from providers.base import Pairs
 from providers.credentials import Presented
@@ -38,6 +42,7 @@ from rules.keys import allows
 from rules.keys import find_key
 from rules.keys import state
 from store.clock import utc_now
+from store.tokens import Token
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +54,6 @@ MAX_BODY: Final = 1 << 20
 
 POSTED: Final = frozenset(("calls", *CONTROLS, *SECRETS))
 """Endpoints that take a POST and nothing else."""
-_HOSTS: Final = frozenset({"localhost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class Caller:
     """None for an app on the intercept door."""
     ticket: Ticket | None = None
     """What our own sidecar comes with."""
+    token: Token | None = None
+    """The ephemeral key that was shown; `key` is the one that it belongs to."""
 
     @property
     def principal(self) -> str:
@@ -70,7 +76,7 @@ class Caller:
 
 
 class Access:
-    """Checks in this order: path, host, origin, credential, method. Whether there is room is asked when a session opens."""
+    """Checks in this order: path, host, credential, method; `Origins` looked at the origin before. Room is asked for by a session."""
 
     def __init__(self, tap: Tap) -> None:
         self.tap = tap
@@ -79,6 +85,8 @@ class Access:
         if door_of(flow) != "gateway":
             return
         flow.metadata[BODY_LIMIT] = MAX_BODY
+        if flow.response is not None:
+            return
         request = flow.request
         query: Pairs = tuple(request.query.items(multi=True))
         endpoint = gateway_path(request.path.partition("?")[0], query)
@@ -86,7 +94,7 @@ class Access:
         if endpoint is None:
             flow.response = refusal(404, f"no such path on this gateway: {request.path.partition('?')[0][:200]}")
             return
-        flow.response = self._host(flow) or self._origin(request)
+        flow.response = self._host(flow)
         if flow.response is None:
             self._credential(flow, endpoint, presented)
         if flow.response is None and (caller := flow.metadata.get(CALLER)) is not None:
@@ -95,23 +103,19 @@ class Access:
     def _host(self, flow: http.HTTPFlow) -> http.Response | None:
         """On a loopback listener only loopback names are served: a page of a rebound DNS name shows its own."""
         listening = flow.client_conn.sockname[0] if flow.client_conn.sockname else ""
-        if not _is_loopback(listening):
+        if not is_loopback(listening):
             return None
-        name = _hostname(flow.request.headers.get("host", ""))
-        if name in _HOSTS or _is_loopback(name) or not name:
+        name = hostname(flow.request.headers.get("host", ""))
+        if name in LOCAL_NAMES or is_loopback(name) or not name:
             return None
         return refusal(421, f"this gateway answers to loopback names only, not to {name[:100]!r}", code="misdirected_request")
-
-    def _origin(self, request: http.Request) -> http.Response | None:
-        origin = request.headers.get("origin")
-        if origin is None or self.tap.allows_origin(origin) or _names_us(origin, request.headers.get("host", "")):
-            return None
-        message = f"origin {origin[:100]!r} is not allowed; list it under listen.origins in rules.yaml"
-        return refusal(403, message, code="origin_not_allowed")
 
     def _credential(self, flow: http.HTTPFlow, endpoint: Endpoint, presented: Presented) -> None:
         if presented.value and presented.value.startswith(TICKET) and (ticket := self.tap.tickets.take(presented.value)) is not None:
             flow.metadata[CALLER] = Caller(endpoint, presented, None, ticket)
+            return
+        if presented.value and presented.value.startswith(FOREIGN):
+            self._ephemeral(flow, endpoint, presented, presented.value)
             return
         key = find_key(self.tap.keys, presented.value) if presented.value else None
         if key is not None and state(key, utc_now()) == "ok":
@@ -125,6 +129,15 @@ class Access:
             reason, code = "no key: send a voicetap key as `Authorization: Bearer vt_…`", "missing_api_key"
         logger.warning("refused %s: %s", endpoint.path, reason)
         refuse_credential(flow, presented, reason, code)
+
+    def _ephemeral(self, flow: http.HTTPFlow, endpoint: Endpoint, presented: Presented, text: str) -> None:
+        try:
+            token, key = self.tap.tokens.accept(text, flow.request.headers.get("origin"), self.tap.keys, utc_now())
+        except NotAccepted as error:
+            logger.warning("refused %s: %s", endpoint.path, error)
+            refuse_credential(flow, presented, str(error), error.code, error.status)
+        else:
+            flow.metadata[CALLER] = Caller(endpoint, presented, key, token=token)
 
     def _method(self, flow: http.HTTPFlow, caller: Caller) -> http.Response | None:
         request, endpoint = flow.request, caller.endpoint
@@ -180,29 +193,3 @@ def refuse_credential(flow: http.HTTPFlow, presented: Presented, message: str, c
 
 def _not_allowed(allowed: str) -> http.Response:
     return refusal(405, f"this path takes {allowed}", headers={"allow": allowed})
-
-
-def _hostname(host: str) -> str:
-    bare = host.strip().lower()
-    return bare[1:].partition("]")[0] if bare.startswith("[") else bare.partition(":")[0].removesuffix(".")
-
-
-def _names_us(origin: str, host: str) -> bool:
-    """Some WebSocket libraries send the server's own address as their origin.
-
-    No page can: the gateway serves none, and a page of a name that was rebound to it has that name, not an address.
-    """
-    name = _hostname(host)
-    return origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}") and (name in _HOSTS or _address(name) is not None)
-
-
-def _is_loopback(name: str) -> bool:
-    address = _address(name)
-    return address is not None and address.is_loopback
-
-
-def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(name)
-    except ValueError:
-        return None

@@ -13,11 +13,16 @@ class Keyring:
 
     def __init__(self, data: Path) -> None:
         self._state = State(data)
-        self._keys: tuple[Key, ...] | None = None
+        self._keys: tuple[Key, ...] = ()
+        self._read = -1
+        """The change of the table that they were read after; other tables of the file change far more often."""
 
     def keys(self) -> tuple[Key, ...]:
         """All of them, revoked ones too. Looks at the file each time, reads it only where it grew."""
-        if self._state.refresh() or self._keys is None:
+        self._state.refresh()
+        changed = self._state.storage.tables.changed.get("keys", 0)
+        if changed != self._read:
+            self._read = changed
             self._keys = tuple(Key.model_validate(dict(document)) for document in self._state.keys.all())
         return self._keys
 

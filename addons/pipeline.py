@@ -12,6 +12,8 @@ from addons.access import Access
 from addons.admission import Admission
 from addons.callcontrol import CallControl
 from addons.calls import Calls
+from addons.cors import CorsHeaders
+from addons.cors import Origins
 from addons.deadlines import Deadlines
 from addons.dialling import Dialling
 from addons.doors import Doors
@@ -20,6 +22,7 @@ from addons.frames import Pin
 from addons.frames import Secrecy
 from addons.frames import Turns
 from addons.keyring import Keyring
+from addons.mint import Mint
 from addons.relay import RelayLayer
 from addons.routing import Routing
 from addons.rules import RulesWatch
@@ -36,6 +39,7 @@ from addons.simulator import LocalSimulator
 from addons.sounds import Sounds
 from addons.tap import Settings
 from addons.tap import Tap
+from addons.tokens import TokenRing
 from rules.credentials import Unresolved
 from rules.credentials import read_secret
 from rules.files import private_reader
@@ -58,6 +62,7 @@ def prepare(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
     """Read the rules and open the log. Raises NotReady with everything that is wrong."""
     try:
         keyring = Keyring(private_folder(settings.data))
+        tokens = TokenRing(settings.data)
     except (StoreError, OSError) as error:
         raise NotReady(f"the data folder {settings.data} cannot be used: {error}") from None
     loaded = load_file(settings.rules, environment, stored_keys=keyring.usable())
@@ -70,7 +75,7 @@ def prepare(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
         log.recover(utc_now())
     except (StoreError, OSError) as error:
         raise NotReady(f"the log in {settings.data} cannot be opened: {error}") from None
-    return Tap(settings, generation(1, loaded.rules), log, environment, keyring.keys)
+    return Tap(settings, generation(1, loaded.rules), log, environment, keyring.keys, tokens)
 
 
 class Pipeline:
@@ -91,13 +96,16 @@ class Pipeline:
         self.addons: list[Any] = [
             RulesWatch(tap),
             Deadlines(tap),
+            Origins(tap),
             Access(tap),
+            Mint(tap, admission),
             Routing(tap, admission, dialling),
             self.calls,
             CallControl(tap, admission, self.sidecar),
             self.doors,
             self.sessions,
             self.sounds,
+            CorsHeaders(),
         ]
         """mitmproxy's name for the addons that an addon consists of."""
 

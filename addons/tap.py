@@ -16,6 +16,7 @@ from mitmproxy.proxy.mode_specs import ReverseMode
 from addons.registry import Registry
 from addons.relay import Line
 from addons.tickets import Tickets
+from addons.tokens import TokenRing
 from realtime.prices import PriceBook
 from realtime.session import Session
 from rules.access import Key
@@ -62,6 +63,8 @@ class Tap:
     environment: Mapping[str, str]
     own_keys: Callable[[], tuple[Key, ...]]
     """Keys made on the command line, as they stand now."""
+    tokens: TokenRing
+    """Ephemeral keys that were minted here."""
     live: dict[str, tuple[Session, Line]] = field(default_factory=dict)
     """Open sessions by id."""
     opening: dict[str, Session] = field(default_factory=dict)

@@ -52,6 +52,8 @@ class TokenRing:
 
         It is not used up yet. Raises NotAccepted.
         """
+        if not text.startswith(PREFIX):
+            raise NotAccepted(401, "invalid_api_key", "this ephemeral key was not made here; mint one through this gateway")
         token = self._found(text)
         if token is None:
             raise NotAccepted(401, "invalid_api_key", "this ephemeral key is not known here, or expired long ago; mint another")
@@ -83,7 +85,7 @@ class TokenRing:
 
     def _found(self, text: str) -> Token | None:
         try:
-            return self._seen.find(text) if text.startswith(PREFIX) else None
+            return self._seen.find(text)
         except (ValueError, OSError, StoreError) as error:
             logger.error("an ephemeral key cannot be read: %s", error)
             return None

@@ -35,24 +35,21 @@ class Answer:
         self._keys = [(place, name) for place, name in holders if isinstance(place.get(name), str) and place[name]]
         if not self._keys:
             raise ValueError("it has no key")
-
-    @property
-    def secret(self) -> str:
-        """The provider's key."""
         place, name = self._keys[0]
-        return str(place[name])
-
-    @property
-    def expires_at(self) -> int | None:
+        self.secret: str = place[name]
+        """The provider's key."""
+        self.expires_at = _time(place.get("expires_at"))
         """When it expires, in Unix seconds, where that is said."""
-        value = self._keys[0][0].get("expires_at")
-        return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
     def rewritten(self, value: str, expires_at: int) -> bytes:
         """The answer with our key and its expiry in the place of the provider's."""
         for place, name in self._keys:
             place |= {name: value, "expires_at": expires_at}
         return json.dumps(self._found).encode()
+
+
+def _time(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
 def local_answer(endpoint: EndpointName, session: Mapping[str, Any], session_id: str, value: str, expires_at: int) -> dict[str, Any]:

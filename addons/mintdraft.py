@@ -1,0 +1,83 @@
+"""What an admitted request for an ephemeral key comes to: the body for the provider, and the key as far as it is known by then."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from dataclasses import field
+from datetime import datetime
+from datetime import timedelta
+
+from addons.access import Caller
+from addons.admission import Admitted
+from addons.admission import NotAdmitted
+from addons.tap import Tap
+from providers.base import EndpointName
+from providers.base import Family
+from providers.minting import SHORTEST
+from providers.minting import Wish
+from providers.minting import shaped
+from realtime.secrecy import Secret
+from rules.keys import allows
+from rules.resolve import alias
+from store.clock import utc_now
+from store.tokens import Token
+from store.tokens import new_token
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A key that is not kept yet: `text` is the key itself, `upstream` the credential that must not come back."""
+
+    endpoint: EndpointName
+    token: Token
+    text: str = field(repr=False)
+    body: bytes = field(repr=False)
+    upstream: Secret = field(repr=False)
+
+
+def drafted(tap: Tap, caller: Caller, admitted: Admitted, wish: Wish) -> Draft:
+    """The draft; should the caller's own key stand in its body, it goes no further. Raises NotAdmitted."""
+    endpoint, target, limit = caller.endpoint, admitted.target, tap.rules.client_secrets
+    asr = _asr(caller, admitted, wish)
+    seconds = min(wish.seconds, int(limit.expires))
+    model, asked = target.upstream_model or wish.model, max(SHORTEST, seconds)
+    made = json.dumps(shaped(wish, endpoint.endpoint, endpoint.family, model=model, asr=asr, seconds=asked)).encode()
+    token_id, text = new_token()
+    token = Token(
+        id=token_id,
+        hash="",
+        principal=caller.principal,
+        provider=target.provider,
+        route=target.route,
+        model=target.model,
+        upstream_model=target.upstream_model,
+        family=_family(caller, wish),
+        expires=_expires(caller, seconds),
+        single_use=wish.single_use or limit.single_use,
+        origin=wish.origin,
+    )
+    shown = Secret((caller.presented.value or "").encode(errors="surrogateescape"))
+    return Draft(endpoint.endpoint, token, text, shown.blanked(made), Secret((admitted.account.credential or "").encode()))
+
+
+def _asr(caller: Caller, admitted: Admitted, wish: Wish) -> str | None:
+    """What the provider calls the model that transcribes. Raises NotAdmitted where the key may not use it."""
+    if wish.asr is None or wish.asr == wish.model:
+        return admitted.target.upstream_model if wish.asr is not None else None
+    provider = admitted.target.provider
+    model, upstream = alias(admitted.config, wish.asr.removeprefix(f"{provider}/"))
+    if caller.key is not None and not allows(caller.key, model, provider):
+        raise NotAdmitted(403, "model_not_allowed", f"key {caller.key.id} may not use the model {model[:80]!r}", param="model")
+    return upstream
+
+
+def _family(caller: Caller, wish: Wish) -> Family:
+    return "transcription" if wish.transcribes and caller.endpoint.family == "realtime" else caller.endpoint.family
+
+
+def _expires(caller: Caller, seconds: int) -> datetime:
+    """Never after the key that it belongs to."""
+    ends = utc_now() + timedelta(seconds=seconds)
+    limit = caller.key.expires if caller.key is not None else None
+    return min(ends, limit) if limit is not None else ends
