@@ -72,6 +72,7 @@ class Calls:
         self.dialling = dialling
         self.sidecar = sidecar
         self.sideband = sideband
+        self.sounds = sounds
         self._tasks: set[asyncio.Task[None]] = set()
         tap.over.append(self._over)
 
