@@ -143,7 +143,7 @@ class Leg:
     async def stop(self) -> None:
         """Hangs up gracefully; whatever has failed already stays as it is."""
         self.over.set()
-        self.connection.tap = ignore
+        self.connection.tap = self._send = ignore
         for end in (self._sctp.stop, self._dtls.stop, self._ice.stop):
             await _ended(end())
 
