@@ -83,7 +83,7 @@ class Leg:
         """Packets that SRTP refused."""
         self.connection = Connection(controlling=name == "upstream", network=network, scope=scope)
         self._loop = asyncio.get_running_loop()
-        self._network = network
+        self._public = network.public if scope != "local" else None
         self._setup_seconds = setup_seconds
         self._gatherer = RTCIceGatherer(iceServers=[])
         self._gatherer._connection = self.connection
@@ -109,7 +109,7 @@ class Leg:
             self.fail(str(error))
             raise
         self._change("gathered")
-        return local_transport(self.connection, self._certificate, self._network.public)
+        return local_transport(self.connection, self._certificate, self._public)
 
     def connect(self, remote: RemoteTransport, setup: str) -> None:
         """Starts connecting; `setup` is what our own description says (active or passive). The outcome comes through `on_state`."""

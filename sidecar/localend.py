@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import ipaddress
 
 from aioice import Candidate
 from aiortc import RTCCertificate
@@ -31,8 +30,6 @@ def local_transport(connection: Connection, certificate: RTCCertificate, public:
 
 def _seen_from_outside(candidate: Candidate, public: str | None) -> Candidate:
     if public is None or candidate.type != "host" or (":" in public) != (":" in candidate.host):
-        return candidate
-    if ipaddress.ip_address(candidate.host).is_loopback:
         return candidate
     changed = copy.copy(candidate)
     changed.host = public

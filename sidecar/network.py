@@ -56,14 +56,14 @@ class Network:
         )
 
     def addresses(self, scope: Scope) -> list[str]:
-        """What a leg of this scope binds to: the address named, else those of the interfaces, and loopback where the scope is local.
+        """What a leg of this scope binds to: the address named, else loopback where the scope is local, and those of the interfaces.
 
         A loopback address that is named counts for legs of scope local alone, since nothing else can be reached from it.
         """
         if self.bind and self.bind not in EVERYWHERE and (scope == "local" or not ipaddress.ip_address(self.bind).is_loopback):
             return [self.bind]
         found = get_host_addresses(use_ipv4=True, use_ipv6=True)
-        return [*found, LOOPBACK] if scope == "local" or not found else found
+        return [LOOPBACK, *found] if scope == "local" or not found else found
 
 
 def _turn(settings: dict[str, str]) -> Turn:
