@@ -22,7 +22,7 @@ from addons.tap import Tap
 from addons.tap import door_of
 from addons.tickets import PREFIX as TICKET
 from addons.tickets import Ticket
-from addons.tokens import FOREIGN
+from addons.tokens import EPHEMERAL
 from addons.tokens import NotAccepted
 from providers.base import Endpoint
 from providers.base import Pairs
@@ -36,12 +36,14 @@ from providers.tails import CONTROLS
 from providers.tails import SECRETS
 from realtime.errors import provider_error_event
 from realtime.framing import Close
+from rules.access import FOREIGN
 from rules.access import LOCAL
 from rules.access import Key
 from rules.keys import allows
 from rules.keys import find_key
 from rules.keys import state
 from store.clock import utc_now
+from store.tokens import PREFIX as TOKEN
 from store.tokens import Token
 
 logger = logging.getLogger(__name__)
@@ -68,11 +70,15 @@ class Caller:
     """What our own sidecar comes with."""
     token: Token | None = None
     """The ephemeral key that was shown; `key` is the one that it belongs to."""
+    foreign: bool = False
+    """True for an ephemeral key of a provider's own, which the rules let pass."""
 
     @property
     def principal(self) -> str:
         """Who the session is accounted to."""
-        return self.key.id if self.key is not None else LOCAL
+        if self.key is not None:
+            return self.key.id
+        return FOREIGN if self.foreign else LOCAL
 
 
 class Access:
@@ -114,7 +120,7 @@ class Access:
         if presented.value and presented.value.startswith(TICKET) and (ticket := self.tap.tickets.take(presented.value)) is not None:
             flow.metadata[CALLER] = Caller(endpoint, presented, None, ticket)
             return
-        if presented.value and presented.value.startswith(FOREIGN):
+        if presented.value and presented.value.startswith(EPHEMERAL):
             self._ephemeral(flow, endpoint, presented, presented.value)
             return
         key = find_key(self.tap.keys, presented.value) if presented.value else None
@@ -131,6 +137,9 @@ class Access:
         refuse_credential(flow, presented, reason, code)
 
     def _ephemeral(self, flow: http.HTTPFlow, endpoint: Endpoint, presented: Presented, text: str) -> None:
+        if self.tap.rules.foreign_secrets == "pass" and not text.startswith(TOKEN):
+            flow.metadata[CALLER] = Caller(endpoint, presented, None, foreign=True)
+            return
         try:
             token, key = self.tap.tokens.accept(text, flow.request.headers.get("origin"), self.tap.keys, utc_now())
         except NotAccepted as error:

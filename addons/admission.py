@@ -94,7 +94,10 @@ class Admission:
         hidden = names_agent(ask.query) or (bool(ask.call_id) and model is None)
         self._check_key(caller, target, hidden=hidden)
         config = self.tap.rules.providers[target.provider]
-        return Admitted(ask, target, config, await self.account(flow, target, config))
+        account = await self.account(flow, target, config)
+        if caller.foreign:
+            account = replace(account, credential=caller.presented.value, auth="bearer")
+        return Admitted(ask, target, config, account)
 
     def _call(self, caller: Caller) -> Call | None:
         """The call of ours that a path or a query names. Raises NotAdmitted for one that is over, or somebody else's."""

@@ -108,7 +108,7 @@ class Mint:
 
     async def _ask(self, flow: http.HTTPFlow, caller: Caller) -> None:
         request, endpoint, sent = flow.request, caller.endpoint.endpoint, flow.request.content or b""
-        if caller.token is not None:
+        if caller.token is not None or caller.foreign:
             raise NotAdmitted(403, "key_needed", "an ephemeral key makes no others; send the key itself, from your server")
         if len(sent) > MAX_BODY:
             raise NotAdmitted(413, "body_too_large", f"request body of {len(sent)} bytes, at most {MAX_BODY} are allowed")

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Final
@@ -38,6 +39,8 @@ from realtime.session import Session
 from realtime.tunnel import Ending
 from realtime.tunnel import Tunnel
 from realtime.tunnel import Verdict
+from rules.access import FOREIGN
+from rules.access import LOCAL
 from rules.keys import state
 from store.clock import utc_now
 
@@ -151,19 +154,20 @@ class Sessions:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             moment = utc_now()
-            keys = {key.id: state(key, moment) for key in reversed(self.tap.keys)}
+            keys = {LOCAL: "ok", FOREIGN: "ok", **{key.id: state(key, moment) for key in reversed(self.tap.keys)}}
+            revoked = self.tap.tokens.revoked()
             for number, (session, line) in enumerate(list(self.tap.live.values())):
                 if number % WATCHED_AT_ONCE == 0:
                     await asyncio.sleep(0)
                 try:
-                    self._tick(session, line, keys)
+                    self._tick(session, line, keys, revoked)
                 except Exception:
                     logger.exception("%s: the session watch failed", session.id)
 
-    def _tick(self, session: Session, line: Line, keys: Mapping[str, str]) -> None:
+    def _tick(self, session: Session, line: Line, keys: Mapping[str, str], revoked: Collection[str]) -> None:
         now = time.monotonic()
         line.tunnel.tick(now)
-        reason = self._must_end(session, line, now) or _key_gone(session, keys)
+        reason = self._must_end(session, line, now) or _key_gone(session, keys, revoked)
         if reason is not None:
             line.tunnel.close(reason, now)
         line.pump_if_due()
@@ -218,8 +222,11 @@ def _cause(session: Session, ending: Ending | None) -> Ending | None:
     return Ending(1011, "the media worker was lost", "proxy") if relayed and ending is not None and ending.code == 1006 else ending
 
 
-def _key_gone(session: Session, keys: Mapping[str, str]) -> Close | None:
-    found = "ok" if session.door == "intercept" else keys.get(session.principal, "removed")
+def _key_gone(session: Session, keys: Mapping[str, str], revoked: Collection[str]) -> Close | None:
+    """Why the key or the ephemeral key of a session no longer works. One that only expired opens nothing new, and that is all."""
+    if session.token in revoked:
+        return Close(1008, "client secret revoked")
+    found = keys.get(session.principal, "removed")
     return None if found == "ok" else Close(1008, f"key {found}")
 
 

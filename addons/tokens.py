@@ -24,7 +24,7 @@ from store.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
-FOREIGN: Final = "ek_"
+EPHEMERAL: Final = "ek_"
 """How providers' own ephemeral keys begin, and ours too."""
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from typing import Final
 from typing import Literal
 
+from realtime.cost import UNPRICED
 from realtime.cost import Seconds
 from realtime.delay import Delay
 from realtime.dialects import Dialect
@@ -149,7 +150,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self.tracker = TurnTracker(self.id, offset=self.offset, text_limit=self.text_limit)
-        self.ledger = Ledger(self.prices, self.kind, self.model, self.aliases, self.call and self.call.billed)
+        self.ledger = Ledger(self.prices, self.kind, self.model, self.aliases, self.call.billed if self.call is not None else None)
         self.audio = AudioMeter(self.dialect.formats)
 
     def observe(self, frame: Frame) -> None:
@@ -263,7 +264,7 @@ class Session:
             "provider_session": self.provider_session,
             "turns": self.tracker.count,
             "usage": usage.record(),
-            "cost": cost.record(),
+            "cost": (cost if self.is_seen else UNPRICED).record(),
             **self.media_record(),
             "recording": self.recording,
             "error": self.error and self.error.record(),
@@ -298,6 +299,11 @@ class Session:
         ending = self.ending
         how = f"closed by the {ending.side}, {ending.code} {ending.reason!r}" if ending else "open"
         return f"{self.tracker.count} turns on {self.provider}/{self.model or self.provider_model or '-'}, {how}"
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether what the session uses shows here; of a call that is only signalled it does not."""
+        return self.call is None or self.call.mode != "signal"
 
     def _heard(self) -> tuple[float, float]:
         """Seconds of sound towards the provider and back: of a relayed call those of its packets, else those of its messages."""

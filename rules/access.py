@@ -32,6 +32,11 @@ from rules.units import Limit
 LOCAL: Final = "local"
 """The principal of the intercept door; no key may take this name."""
 
+FOREIGN: Final = "foreign"
+"""The principal of ephemeral keys that were not minted here, where the rules let them pass; no key may take this name."""
+
+_TAKEN: Final = {LOCAL: "the intercept door's caller", FOREIGN: "callers with ephemeral keys from elsewhere"}
+
 _HASH: Final = "^sha256:[0-9a-f]{64}$"
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -56,9 +61,9 @@ def parse_expiry(value: Any) -> datetime:
     return moment
 
 
-def _not_local(name: str) -> str:
-    if name == LOCAL:
-        raise fault("VT011", f"{LOCAL!r} is the name of the intercept door's caller", "choose another id")
+def _not_taken(name: str) -> str:
+    if name in _TAKEN:
+        raise fault("VT011", f"{name!r} is the name of {_TAKEN[name]}", "choose another id")
     return name
 
 
@@ -68,7 +73,7 @@ Expiry = Annotated[
     BeforeValidator(parse_expiry),
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].+(Z|[+-][0-9]{2}:[0-9]{2}))?$"}),
 ]
-KeyId = Annotated[Name, AfterValidator(_not_local)]
+KeyId = Annotated[Name, AfterValidator(_not_taken)]
 Amount = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(strict=True, gt=0)]
 
