@@ -14,6 +14,7 @@ from typing import Protocol
 import uvicorn
 
 from addons.doors import host_and_port
+from addons.figures import Snapshot
 from addons.tap import Tap
 from realtime.framing import Close
 from store.reader import LogReader
@@ -29,20 +30,24 @@ class _Server(uvicorn.Server):
 
 Live = Callable[[], list[dict[str, Any]]]
 Kill = Callable[[str], bool]
+Numbers = Callable[[], Snapshot]
 
 
 class MakeApp(Protocol):
     """Makes what answers on the control port: an ASGI application over the log, the live sessions and what ends one."""
 
-    def __call__(self, log: LogReader, live: Live, token: str, kill: Kill, *, gateway: str, hosts: tuple[str, ...]) -> Any: ...
+    def __call__(
+        self, log: LogReader, live: Live, token: str, kill: Kill, *, numbers: Numbers, gateway: str, hosts: tuple[str, ...]
+    ) -> Any: ...
 
 
 class Control:
     """Started after the doors listen; `token` is new with every start."""
 
-    def __init__(self, tap: Tap, live: Live, make_app: MakeApp) -> None:
+    def __init__(self, tap: Tap, live: Live, numbers: Numbers, make_app: MakeApp) -> None:
         self.tap = tap
         self.live = live
+        self.numbers = numbers
         self.make_app = make_app
         self.token = secrets.token_urlsafe(24)
         self.port = 0
@@ -73,7 +78,8 @@ class Control:
             listener.close()
             raise
         self.port = listener.getsockname()[1]
-        app = self.make_app(self.tap.log.reader, self.live, self.token, self.kill, gateway=gateway, hosts=(host,))
+        log = self.tap.log.reader
+        app = self.make_app(log, self.live, self.token, self.kill, numbers=self.numbers, gateway=gateway, hosts=(host,))
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False, ws="none", loop="none")
         self._server = _Server(config)
         self._task = asyncio.get_running_loop().create_task(self._server.serve(sockets=[listener]), name="control port")

@@ -18,6 +18,7 @@ from addons.deadlines import Deadlines
 from addons.dialling import Dialling
 from addons.doors import Doors
 from addons.doors import gateway_address
+from addons.figures import Figures
 from addons.frames import Pin
 from addons.frames import Secrecy
 from addons.frames import Turns
@@ -91,6 +92,7 @@ class Pipeline:
         admission = Admission(tap, self.simulator.url)
         dialling = Dialling(tap)
         self.sidecar = Sidecar(self._worker_config, self._call_event, self._calls_lost)
+        self.figures = Figures(tap, self.sidecar.health)
         self.calls = Calls(tap, admission, dialling, self.sidecar, Sideband(tap, dialling, gateway_address), self.sounds)
         self.is_running = False
         self.addons: list[Any] = [

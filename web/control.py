@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse
 from starlette.responses import Response
 from starlette.routing import Route
 
+from addons.figures import Snapshot
 from store.errors import StoreError
 from store.query import Order
 from store.query import Wanted
@@ -27,6 +28,7 @@ from store.query import has_text
 from web.answers import Refused
 from web.answers import refused
 from web.guard import Guard
+from web.metrics import Metrics
 from web.pages import call_routes
 from web.query import page
 from web.query import session_filters
@@ -35,6 +37,7 @@ from web.query import turn_filters
 Record = dict[str, Any]
 Live = Callable[[], list[Record]]
 Kill = Callable[[str], bool]
+Numbers = Callable[[], Snapshot]
 
 
 class SessionLog(Protocol):
@@ -62,15 +65,16 @@ class SessionLog(Protocol):
     def turns(self, session: str) -> list[Record]: ...
 
 
-def make_app(log: SessionLog, live: Live, token: str, kill: Kill, *, gateway: str, hosts: Collection[str] = ()) -> Guard:
-    """The control port as an ASGI application; `gateway` is HOST:PORT of that door.
+def make_app(log: SessionLog, live: Live, token: str, kill: Kill, *, numbers: Numbers, gateway: str, hosts: Collection[str] = ()) -> Guard:
+    """The control port as an ASGI application; `gateway` is HOST:PORT of that door, `numbers` what the metrics page shows.
 
-    `live` and `kill` are called on the event loop; `kill` is False for unknown ids.
+    `live`, `numbers` and `kill` are called on the event loop; `kill` is False for unknown ids.
     """
     control = _Control(log, live, kill)
     app = Starlette(
         routes=[
             Route("/healthz", control.health),
+            Route("/metrics", Metrics(numbers).page),
             Route("/api/sessions", control.sessions),
             Route("/api/sessions/{id}", control.session),
             Route("/api/sessions/{id}/kill", control.kill, methods=["POST"]),

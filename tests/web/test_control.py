@@ -14,6 +14,7 @@ import httpx
 import pytest
 import uvicorn
 
+from addons.figures import Snapshot
 from store.days import file_of
 from store.days import folder_of
 from store.reader import LogReader
@@ -58,6 +59,10 @@ class Proxy:
         return any(record["id"] == session for record in self.now)
 
 
+def numbers() -> Snapshot:
+    return Snapshot({"websocket": 1}, 0, {}, 1, False, 0, 0, 0, [])
+
+
 @pytest.fixture
 def proxy() -> Proxy:
     return Proxy()
@@ -89,7 +94,7 @@ class Server(uvicorn.Server):
 @pytest.fixture
 async def client(log: LogReader, proxy: Proxy) -> AsyncIterator[httpx.AsyncClient]:
     listener = socket.create_server(("127.0.0.1", 0))
-    app = make_app(log, proxy.live, TOKEN, proxy.kill, gateway="127.0.0.1:8787", hosts=("voice.internal",))
+    app = make_app(log, proxy.live, TOKEN, proxy.kill, numbers=numbers, gateway="127.0.0.1:8787", hosts=("voice.internal",))
     server = Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
     task = asyncio.create_task(server.serve([listener]))
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -123,6 +128,11 @@ async def test_everything_else_does(client: httpx.AsyncClient, authorization: st
     assert found.status_code == 401
     assert found.headers["www-authenticate"] == "Bearer"
     assert TOKEN not in found.text
+
+
+async def test_the_metrics_are_behind_the_same_token(client: httpx.AsyncClient) -> None:
+    assert 'voicetap_sessions_active{transport="websocket"} 1.0' in (await client.get("/metrics")).text
+    assert (await client.get("/metrics", headers={"authorization": ""})).status_code == 401
 
 
 async def test_the_token_may_stand_in_the_query(client: httpx.AsyncClient) -> None:
