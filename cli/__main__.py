@@ -26,6 +26,7 @@ from cli.smoke import smoke
 from cli.start import start
 from cli.tail import tail
 from cli.test import test
+from cli.tokens import tokens
 
 _PASS_ON: Final = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 _STOP_AT_COMMAND: Final = {"allow_interspersed_args": False}
@@ -48,6 +49,7 @@ app.command()(explain)
 app.command()(smoke)
 app.command()(doctor)
 app.add_typer(keys, name="keys")
+app.add_typer(tokens, name="tokens")
 app.command()(sessions)
 app.command()(show)
 app.command()(tail)

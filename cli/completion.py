@@ -12,6 +12,7 @@ from typing import Final
 import typer
 
 from cli.errors import Failure
+from cli.keystore import open_state
 from cli.keystore import stored_ids
 from cli.options import DATA
 from cli.options import ROOT
@@ -20,6 +21,7 @@ from cli.plain import plain
 from cli.records import read_sessions
 from cli.rulesfile import read_rules
 from rules.model import Rules
+from store.tokens import Tokens
 
 VARIABLE: Final = "_VOICETAP_COMPLETE"
 """The variable by which the scripts ask for completions instead of running a command (Typer's protocol)."""
@@ -68,6 +70,15 @@ def complete_key(context: typer.Context, incomplete: str) -> list[str]:
     """Ids of the keys in the data folder that are not revoked."""
     try:
         return _begin(incomplete, stored_ids(_data(context)))
+    except Failure:
+        return []
+
+
+def complete_token(context: typer.Context, incomplete: str) -> list[str]:
+    """Ids of the ephemeral keys that are not revoked."""
+    try:
+        with open_state(_data(context)) as state:
+            return _begin(incomplete, (token.id for token in Tokens(state).all() if not token.revoked))
     except Failure:
         return []
 

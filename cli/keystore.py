@@ -25,7 +25,7 @@ FIRST: Final = "default"
 
 def stored_keys(data: Path) -> tuple[Key, ...]:
     """Every key of the folder, revoked ones too; none where there is no folder yet. Raises Failure VT102."""
-    with _state(data) as state:
+    with open_state(data) as state:
         return tuple(Key.model_validate(dict(document)) for document in state.keys.all())
 
 
@@ -36,7 +36,7 @@ def stored_ids(data: Path) -> list[str]:
 
 def add_key(data: Path, record: Mapping[str, Any]) -> None:
     """Keep a key. Raises Failure VT104 when its id was used before, revoked or not: records must stay unambiguous."""
-    with _state(data) as state, state.exclusive():
+    with open_state(data) as state, state.exclusive():
         if state.keys.contains(where("id") == record["id"]):
             raise Failure("VT104", f"there is a key {record['id']!r} already, or was one", "choose another name")
         state.keys.insert(record)
@@ -44,7 +44,7 @@ def add_key(data: Path, record: Mapping[str, Any]) -> None:
 
 def revoke_key(data: Path, name: str) -> bool:
     """Revoke a key; False when the folder has none of this id."""
-    with _state(data) as state:
+    with open_state(data) as state:
         return bool(state.keys.update({"revoked": True}, where("id") == name))
 
 
@@ -57,12 +57,13 @@ def make_first_key(data: Path) -> str:
 
 def forget_first_key(data: Path) -> None:
     """Take back a first key that nobody was shown."""
-    with _state(data) as state:
+    with open_state(data) as state:
         state.keys.remove(where("id") == FIRST)
 
 
 @contextmanager
-def _state(data: Path) -> Iterator[State]:
+def open_state(data: Path) -> Iterator[State]:
+    """The state of a data folder. Raises Failure VT102, also for what fails inside of the block."""
     state = None
     try:
         state = State(data)

@@ -55,6 +55,8 @@ def _commands(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, command in group.commands.items():
         full = f"{prefix}{name}"
         if hasattr(command, "commands"):
+            if command.invoke_without_command:
+                yield full, command
             yield from _commands(command, f"{full} ")
         else:
             yield full, command
