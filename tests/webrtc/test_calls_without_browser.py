@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -60,8 +59,8 @@ async def until(call: Call, kind: str) -> Event:
     raise AssertionError(f"the call ended without {kind}")
 
 
-def without_media(record: dict[str, Any]) -> set[str]:
-    return {name for name, value in record.items() if value is not None} - {"media", "call"}
+def known_of(record: dict[str, Any]) -> set[str]:
+    return {name for name, value in record.items() if value is not None}
 
 
 async def test_a_call_leaves_the_record_that_a_socket_leaves(stage: Stage):
@@ -78,7 +77,7 @@ async def test_a_call_leaves_the_record_that_a_socket_leaves(stage: Stage):
     assert (call["transport"], socket["transport"]) == ("webrtc", "websocket")
     assert [set(turn) for turn in turns[:3]] == [set(turn) for turn in socket_turns]
     assert [set(turn["usage"]) for turn in turns[:3]] == [set(turn["usage"]) for turn in socket_turns]
-    assert without_media(call) == without_media(socket)
+    assert known_of(call) == known_of(socket) | {"call", "media", "client_secret"}
     same = ("principal", "provider", "model", "route", "door")
     assert [call[name] for name in same] == [socket[name] for name in same]
 
@@ -122,9 +121,3 @@ async def test_the_demo_talks_over_webrtc_and_shows_the_record():
     assert "media  from the client " in shown
     assert "turn 5 " in shown
     assert "unpriced" not in shown
-
-
-async def test_the_demo_as_json():
-    shown = json.loads(await command("demo", "--webrtc", "--json"))
-    assert said(shown["turns"]) == SAID
-    assert_measured(shown["session"])
