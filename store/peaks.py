@@ -33,4 +33,4 @@ def peaks(track: Track | None, seconds: float, bucket: float) -> dict[str, Any]:
 
 
 def _count(seconds: float, bucket: float) -> int:
-    return max(0, -int(-seconds // bucket))
+    return ceil(round(seconds / bucket, 6))

@@ -80,13 +80,14 @@ def _payload(data: Sound) -> tuple[bytes | memoryview, bool]:
 def read(path: Path) -> Iterator[tuple[Found, bytes]]:
     """The complete entries of a file with their data. Raises OSError."""
     with open(open_reading(path), "rb") as file:
+        whole = os.fstat(file.fileno()).st_size
         while len(header := file.read(_HEADER.size)) == _HEADER.size:
             kind, encoding, wrapped, channels, rate, at, turn, item, size = _HEADER.unpack(header)
             offset = file.tell()
-            data = file.read(size)
-            if len(data) < size or encoding >= len(_ENCODINGS) or (kind != MARK and not rate * channels):
+            if offset + size > whole or encoding >= len(_ENCODINGS) or (kind != MARK and not rate * channels):
                 return
-            yield Found(kind, at, AudioFormat(_ENCODINGS[encoding], rate, channels), bool(wrapped), turn, item, offset, size), data
+            form = AudioFormat(_ENCODINGS[encoding], rate, channels)
+            yield Found(kind, at, form, bool(wrapped), turn, item, offset, size), file.read(size)
 
 
 class Spool:

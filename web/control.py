@@ -10,6 +10,7 @@ from collections.abc import Callable
 from collections.abc import Collection
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
 from typing import Protocol
 
@@ -33,6 +34,7 @@ from web.pages import call_routes
 from web.query import page
 from web.query import session_filters
 from web.query import turn_filters
+from web.sound import Sound
 
 Record = dict[str, Any]
 Live = Callable[[], list[Record]]
@@ -42,6 +44,8 @@ Numbers = Callable[[], Snapshot]
 
 class SessionLog(Protocol):
     """The part of `LogReader` that the control port uses."""
+
+    folder: Path
 
     def sessions(
         self,
@@ -79,6 +83,7 @@ def make_app(log: SessionLog, live: Live, token: str, kill: Kill, *, numbers: Nu
             Route("/api/sessions/{id}", control.session),
             Route("/api/sessions/{id}/kill", control.kill, methods=["POST"]),
             Route("/api/logs/sessions/{id}", control.turns),
+            *Sound(log.folder.parent, control.find).routes,
             *call_routes(gateway),
         ],
         exception_handlers={Refused: _refused, HTTPException: _http_error, StoreError: _unreadable, Exception: _failed},
@@ -108,13 +113,13 @@ class _Control:
         return JSONResponse({"sessions": shown[: part.limit], **part.record(), "has_more": len(shown) > part.limit})
 
     async def session(self, request: Request) -> Response:
-        return JSONResponse(await self._find(request.path_params["id"]))
+        return JSONResponse(await self.find(request.path_params["id"]))
 
     async def turns(self, request: Request) -> Response:
         """`{turns, count, limit, offset, order, has_more}`; `count` is of all that fit."""
         part = page(request.query_params, "asc")
         conditions = turn_filters(request.query_params)
-        found = await self._find(request.path_params["id"])
+        found = await self.find(request.path_params["id"])
         turns = [turn for turn in await asyncio.to_thread(self._log.turns, found["id"]) if _fits(turn, **conditions)]
         ordered = turns if part.order == "asc" else turns[::-1]
         shown = list(islice(ordered, part.offset, part.offset + part.limit))
@@ -122,7 +127,7 @@ class _Control:
         return JSONResponse({"turns": shown, "count": len(turns), **part.record(), "has_more": more})
 
     async def kill(self, request: Request) -> Response:
-        found = await self._find(request.path_params["id"])
+        found = await self.find(request.path_params["id"])
         if not self._kill(found["id"]):
             raise Refused(409, "this session is over", code="session_closed")
         return JSONResponse({"id": found["id"], "killed": True}, 202)
@@ -135,7 +140,8 @@ class _Control:
         logged = await asyncio.to_thread(lambda: [self._log.session(record["id"]) for record in fitting])
         return [record for record, found in zip(fitting, logged, strict=True) if found is None]
 
-    async def _find(self, session: str) -> Record:
+    async def find(self, session: str) -> Record:
+        """The record of a session, live or past. Raises Refused 404."""
         live = next((record for record in self._live() if record["id"] == session), None)
         if live is not None:
             return {**live, "live": True}
