@@ -20,6 +20,7 @@ from cli.doctor_machine import packages
 from cli.doctor_machine import python
 from cli.doctor_network import listeners
 from cli.doctor_network import upstreams
+from cli.doctor_sidecar import sidecar
 from cli.errors import FAILED
 from cli.errors import Failure
 from cli.finding import Finding
@@ -50,7 +51,7 @@ _MARKS: Final = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗"
 
 
 def doctor(rules: RulesFile = RULES, data: DataFolder = DATA, as_json: AsJson = False) -> None:
-    """Check this installation: Python, rules, keys, credentials, ports, files, CA, disk, providers, clock. Exits with 1 on any ✗."""
+    """Check this installation: Python, rules, keys, credentials, ports, WebRTC, files, CA, disk, providers, clock. Exits 1 on any ✗."""
     found: list[Finding] = []
     with progress("looking around"):
         found.extend(_examine(rules, data))
@@ -86,6 +87,7 @@ def _with_rules(rules: Rules, folder: Path, data: Path, keys: tuple[Key, ...]) -
     usable = sum(state(key, now) == "ok" for key in keys)
     yield _keys(usable, len(keys))
     yield from listeners(rules, find_running(data), usable)
+    yield from sidecar(rules.webrtc, folder)
     missing = {found.provider: found for found in unresolved(rules, os.environ, private_reader(folder))}
     for found in missing.values():
         fix = (
