@@ -14,6 +14,9 @@ from callstage import built
 from playwright.async_api import Browser
 from playwright.async_api import Page
 from playwright.async_api import async_playwright
+from playwright.async_api import expect
+
+expect.set_options(timeout=20_000)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -32,10 +35,15 @@ async def browser() -> AsyncIterator[Browser]:
         yield await playwright.chromium.launch(executable_path=path, args=list(chromium.FLAGS))
 
 
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the page of a test complains about; a test that provokes some takes them away."""
+    return []
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(browser: Browser) -> AsyncIterator[Page]:
+async def page(browser: Browser, complaints: list[str]) -> AsyncIterator[Page]:
     """A page that asks nobody but this machine; what it complains about fails the test."""
-    complaints: list[str] = []
     context = await browser.new_context(viewport={"width": 1280, "height": 860})
     made = await context.new_page()
     made.on("pageerror", lambda error: complaints.append(str(error)))
