@@ -85,7 +85,7 @@ class CallBody:
             transport = _session(body).get("transport")
             body = str(transport.get("sdp") or "").encode() if isinstance(transport, dict) else b""
         elif "html" in content_type or "json" in content_type:
-            raise _bad("bad_answer", f"it is {content_type[:80]}, not {SDP}")
+            raise NotAdmitted(502, "bad_answer", f"it is {content_type[:80]}, not {SDP}")
         return _text(body, "the provider's answer")
 
     def answered(self, sdp: str, body: bytes) -> tuple[str, bytes]:
@@ -114,16 +114,16 @@ def read_body(content_type: str, body: bytes, *, takes_json: bool) -> CallBody:
     if kind == MULTIPART and not takes_json:
         return _parts(body, declared.get_param("boundary"))
     allowed = f"{JSON} with session and transport" if takes_json else _ALLOWED
-    raise _bad("unsupported_content_type", f"an offer is sent as {allowed}, not as {kind[:80] or 'a body without a type'}")
+    raise NotAdmitted(400, "unsupported_content_type", f"an offer is sent as {allowed}, not as {kind[:80] or 'a body without a type'}")
 
 
 def _text(data: bytes, what: str) -> str:
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        raise _bad("bad_sdp", f"{what} is not text in UTF-8") from None
+        raise NotAdmitted(400, "bad_sdp", f"{what} is not text in UTF-8") from None
     if not text.strip():
-        raise _bad("missing_sdp", f"{what} holds no SDP offer")
+        raise NotAdmitted(400, "missing_sdp", f"{what} holds no SDP offer")
     return text
 
 
@@ -131,9 +131,9 @@ def _session(data: bytes) -> dict[str, Any]:
     try:
         session = json.loads(data)
     except (ValueError, RecursionError):
-        raise _bad("bad_session", "the part session is not valid JSON", "session") from None
+        raise NotAdmitted(400, "bad_session", "the part session is not valid JSON", param="session") from None
     if not isinstance(session, dict):
-        raise _bad("bad_session", f"session is a JSON object, not {type(session).__name__}", "session")
+        raise NotAdmitted(400, "bad_session", f"session is a JSON object, not {type(session).__name__}", param="session")
     return session
 
 
@@ -141,21 +141,23 @@ def _json(body: bytes) -> CallBody:
     document = _session(body)
     session, transport = document.get("session"), document.get("transport")
     if not isinstance(session, dict):
-        raise _bad("bad_session", "session is missing or no JSON object", "session")
+        raise NotAdmitted(400, "bad_session", "session is missing or no JSON object", param="session")
     if not isinstance(transport, dict) or transport.get("type") != "webrtc" or not isinstance(transport.get("sdp"), str):
-        raise _bad("missing_sdp", 'transport is {"type": "webrtc", "sdp": <offer>}', "transport")
+        raise NotAdmitted(400, "missing_sdp", 'transport is {"type": "webrtc", "sdp": <offer>}', param="transport")
     return CallBody("json", _text(transport["sdp"].encode(errors="replace"), "transport.sdp"), session, document=document)
 
 
 def _parts(body: bytes, boundary: object) -> CallBody:
     if not isinstance(boundary, str) or not boundary:
-        raise _bad("bad_multipart", "the content type names no boundary")
+        raise NotAdmitted(400, "bad_multipart", "the content type names no boundary")
     parts = tuple(_read(body, boundary))
     named = {part.head.name: part.data for part in parts}
     if len(named) != len(parts):
-        raise _bad("bad_multipart", "a part stands more than once")
+        raise NotAdmitted(400, "bad_multipart", "a part stands more than once")
     if "sdp" not in named:
-        raise _bad("missing_sdp", f"the part sdp is missing; the parts are {', '.join(sorted(named))[:200] or 'none'}", "sdp")
+        raise NotAdmitted(
+            400, "missing_sdp", f"the part sdp is missing; the parts are {', '.join(sorted(named))[:200] or 'none'}", param="sdp"
+        )
     session = _session(named["session"]) if "session" in named else None
     return CallBody("multipart", _text(named["sdp"], "the part sdp"), session, parts)
 
@@ -173,11 +175,11 @@ def _read(body: bytes, boundary: str) -> list[Part]:
             elif isinstance(event, Data):
                 parts[-1] = replace(parts[-1], data=parts[-1].data + event.data)
     except RequestEntityTooLarge:
-        raise _bad("bad_multipart", f"the multipart body has more than {MAX_PARTS} parts") from None
+        raise NotAdmitted(400, "bad_multipart", f"the multipart body has more than {MAX_PARTS} parts") from None
     except ValueError:
-        raise _bad("bad_multipart", "the multipart body cannot be read; it breaks off or its parts are malformed") from None
+        raise NotAdmitted(400, "bad_multipart", "the multipart body cannot be read; it breaks off or its parts are malformed") from None
     if isinstance(event, NeedData):
-        raise _bad("bad_multipart", "the multipart body breaks off before its last boundary")
+        raise NotAdmitted(400, "bad_multipart", "the multipart body breaks off before its last boundary")
     return parts
 
 
@@ -197,7 +199,3 @@ def _multipart(parts: tuple[Part, ...], changed: Mapping[str, bytes | None], bou
 
 def _head(name: str, content_type: str) -> Field:
     return Field(name=name, headers=Headers({"content-type": content_type}))
-
-
-def _bad(code: str, message: str, param: str | None = None) -> NotAdmitted:
-    return NotAdmitted(400, code, message, param=param)

@@ -60,4 +60,4 @@ def checked(body: CallBody, session: Session) -> CallBody:
     if verdict.action == "replace":
         return body.configured(json.loads(verdict.payload)["session"])
     error: dict[str, Any] = json.loads(verdict.reply[0])["error"] if verdict.reply else {}
-    raise NotAdmitted(403, error.get("code") or "model_not_allowed", error.get("message") or verdict.close.reason, param="model")
+    raise NotAdmitted(403, "model_not_allowed", error.get("message") or verdict.close.reason, param="model")
