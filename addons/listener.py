@@ -52,7 +52,7 @@ _Answer = tuple[str | None, str | None]
 class Listener:
     """Called with every signal of a session and the monotonic time of its message, after the session has taken it in."""
 
-    def __init__(self, session: Session, spool: Spool, writer: SpoolWriter, limit: int = LIMIT_BYTES) -> None:
+    def __init__(self, session: Session, spool: Spool, writer: SpoolWriter, limit: int) -> None:
         self.spool = spool
         self.truncated = False
         self._session = session

@@ -61,7 +61,7 @@ class Sounds:
         if not keeps_sound(self.tap.rules):
             return
         folder = self._folder(session)
-        session.listener = self._listeners[session.id] = Listener(session, Spool(self.data, folder), self._writer)
+        session.listener = self._listeners[session.id] = Listener(session, Spool(self.data, folder), self._writer, LIMIT_BYTES)
         session.recording = {"state": "recording", "folder": folder}
         session.listener.hand_over()
 
