@@ -97,6 +97,7 @@ class Leg:
         self._watch = Watch(self.connection, self._association, silence_seconds)
         self._started = 0.0
         self._has_channel = True
+        self._opened: list[RTCDataChannel] = []
         self._setting_up: asyncio.Task[None] | None = None
         self._shutting: asyncio.Task[None] | None = None
         self._freed = asyncio.Event()
@@ -135,6 +136,7 @@ class Leg:
         )
         channel = RTCDataChannel(self._association, parameters)
         channel.on("open", lambda: self._reached("channel_ms"))
+        self._opened.append(channel)
         return Channel(channel, MAX_MESSAGE_SIZE, self.fail)
 
     def send_packet(self, packet: bytes, rtcp: bool) -> bool:
@@ -241,6 +243,8 @@ class Leg:
             await asyncio.wait([self._setting_up])
         for stop in (self._association.stop, self._dtls.stop, self._stack.ice.stop):
             await _bounded(stop)
+        for channel in self._opened:  # aiortc forgets those that were not announced yet
+            channel.close()
         self._dtls.remove_all_listeners()
         self.on_state = self.on_channel = self.on_packet = _ignore
         self._freed.set()

@@ -15,8 +15,8 @@ from aioice.ice import StunProtocol
 if TYPE_CHECKING:
     from sidecar.ice import Connection
 
-SOCKET_BUFFER: Final = 64 * 1024
-"""Bytes; about 8 s of audio, more would only turn into delay."""
+SOCKET_BUFFER: Final = 256 * 1024
+"""Bytes. With a quarter of it, the burst of a data channel message of 256 KiB overflowed and took 2 s; late sound is dropped by rate."""
 
 logger = logging.getLogger(__name__)
 

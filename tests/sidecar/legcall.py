@@ -49,18 +49,25 @@ class Call:
     """Messages that the browser got."""
     provided: list[RTCDataChannel] = field(default_factory=list)
     """The provider's channels."""
+    greeting: str | None = None
+    """What the provider says in the tick in which it gets a channel."""
     states: list[tuple[Name, State]] = field(default_factory=list)
 
     def bridge(self, channel: Channel) -> None:
         other = self.upstream.open_channel(channel.spec)
         channel.on_message, other.on_message = other.send, channel.send
 
+    def greet(self, channel: RTCDataChannel) -> None:
+        self.provided.append(channel)
+        if self.greeting is not None:
+            channel.send(self.greeting)
+
     async def connect(self) -> None:
         """Signals through our legs and waits until both are connected."""
         self.client.on_channel = self.bridge
         for one in (self.client, self.upstream):
             one.on_state = lambda state, name=one.name: self.states.append((name, state))  # type: ignore[misc]
-        self.provider.on("datachannel", self.provided.append)
+        self.provider.on("datachannel", self.greet)
         ours, theirs = await asyncio.gather(self.client.gather(), self.upstream.gather())
         await self.browser.setLocalDescription(await self.browser.createOffer())
         offer = read_offer(self.browser.localDescription.sdp)
@@ -103,10 +110,11 @@ async def call(
     ordered: bool = True,
     max_retransmits: int | None = None,
     protocol: str = "",
+    greeting: str | None = None,
 ) -> AsyncIterator[Call]:
     """A connected call; `label` None leaves the data channel out, `sound` sends audio both ways."""
     client, upstream = leg("client", silence_seconds=silence_seconds), leg("upstream", silence_seconds=silence_seconds)
-    made = Call(peer(sound=sound), peer(sound=sound), client, upstream, Exchange(client, upstream, tap))
+    made = Call(peer(sound=sound), peer(sound=sound), client, upstream, Exchange(client, upstream, tap), greeting=greeting)
     if label is not None:
         made.channel = made.browser.createDataChannel(label, ordered=ordered, maxRetransmits=max_retransmits, protocol=protocol)
         made.channel.on("message", made.heard.append)
