@@ -13,6 +13,7 @@ from typing import Final
 from typing import Literal
 
 from aiortc import RTCDataChannel
+from aiortc import RTCDataChannelParameters
 
 from sidecar.association import Association
 
@@ -43,6 +44,16 @@ class ChannelSpec:
     max_packet_lifetime: int | None = None
     """Milliseconds."""
     protocol: str = ""
+
+    def parameters(self) -> RTCDataChannelParameters:
+        """As aiortc wants them."""
+        return RTCDataChannelParameters(
+            label=self.label,
+            ordered=self.ordered,
+            maxRetransmits=self.max_retransmits,
+            maxPacketLifeTime=self.max_packet_lifetime,
+            protocol=self.protocol,
+        )
 
 
 class Channel:

@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 from typing import Literal
 
 import pylibsrtp
 from aiortc import RTCCertificate
 from aiortc import RTCDataChannel
-from aiortc import RTCDataChannelParameters
 from aiortc import RTCDtlsTransport
 from aiortc import RTCIceGatherer
 from aiortc import RTCIceTransport
@@ -44,9 +41,6 @@ from sidecar.watch import Watch
 
 Name = Literal["client", "upstream"]
 State = Literal["new", "gathered", "connecting", "connected", "disconnected", "closed"]
-
-STOP_SECONDS: Final = 1.0
-"""What each of SCTP, DTLS and ICE gets to end in."""
 
 logger = logging.getLogger(__name__)
 
@@ -127,14 +121,7 @@ class Leg:
         """A data channel towards the other end; it may be opened before the leg is connected. Raises ChannelError `no_channels`."""
         if self.ending or not self._has_channel:
             raise ChannelError("no_channels", f"the {self.name} leg takes no data channel")
-        parameters = RTCDataChannelParameters(
-            label=spec.label,
-            ordered=spec.ordered,
-            maxRetransmits=spec.max_retransmits,
-            maxPacketLifeTime=spec.max_packet_lifetime,
-            protocol=spec.protocol,
-        )
-        channel = RTCDataChannel(self._association, parameters)
+        channel = RTCDataChannel(self._association, spec.parameters())
         channel.on("open", lambda: self._reached("channel_ms"))
         self._opened.append(channel)
         return Channel(channel, MAX_MESSAGE_SIZE, self.fail)
@@ -241,20 +228,12 @@ class Leg:
         if self._setting_up:
             self._setting_up.cancel()
             await asyncio.wait([self._setting_up])
-        for stop in (self._association.stop, self._dtls.stop, self._stack.ice.stop):
-            await _bounded(stop)
+        await self._stack.stop()
         for channel in self._opened:  # aiortc forgets those that were not announced yet
             channel.close()
         self._dtls.remove_all_listeners()
         self.on_state = self.on_channel = self.on_packet = _ignore
         self._freed.set()
-
-
-async def _bounded(stop: Callable[[], Awaitable[None]]) -> None:
-    try:
-        await asyncio.wait_for(stop(), STOP_SECONDS)
-    except (TimeoutError, ConnectionError) as error:
-        logger.info("A transport did not stop cleanly: %r", error)
 
 
 def _ignore(*_: object) -> None:

@@ -1,7 +1,9 @@
-"""The steps by which a leg comes up: ICE, then DTLS, then SCTP, each with the reason it failed for."""
+"""The transports of a leg: they come up as ICE, DTLS, SCTP, each with the reason it failed for, and go down the other way round."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +19,13 @@ from sidecar.association import Association
 from sidecar.ice import Connection
 from sidecar.sdp import RemoteTransport
 
+STOP_SECONDS: Final = 1.0
+"""What each transport gets to end in."""
+
 NOT_ALLOWED: Final = "no allowed ICE candidate"
+
+
+logger = logging.getLogger(__name__)
 
 
 class SetupFailed(Exception):
@@ -49,6 +57,14 @@ class Stack:
         reached("dtls_ms")
         if remote.has_channel:
             await self.association.start(RTCSctpCapabilities(remote.max_message_size), remote.sctp_port)
+
+    async def stop(self) -> None:
+        """Says goodbye where someone is left to hear it, and frees sockets and tasks."""
+        for stop in (self.association.stop, self.dtls.stop, self.ice.stop):
+            try:
+                await asyncio.wait_for(stop(), STOP_SECONDS)
+            except (TimeoutError, ConnectionError) as error:
+                logger.info("A transport did not stop cleanly: %r", error)
 
     def lateness(self, seconds: float) -> str:
         """Why a leg that is not up after so many seconds is not."""
