@@ -105,10 +105,11 @@ class Bridge:
         """Close the session as the call ends, and let each side have what the other said last. Takes a few seconds at most."""
         code = {"client": (1001, 1000), "upstream": (1011, 1000), "worker": (1001, 1000), "proxy": (1001, 1000)}[cause.by][cause.graceful]
         first, second = (self._upstream, self._client) if cause.by == "upstream" else (self._client, self._upstream)
+        ended = first if cause.by in ("client", "upstream") else None
         await first.say_goodbye(code, cause.reason)
         if second.socket is not None:
             await within(DELIVERY_SECONDS, second.socket_gone.wait())
-        await asyncio.gather(first.deliver(), second.deliver())
+        await asyncio.gather(*(strand.deliver() for strand in (self._client, self._upstream) if strand is not ended))
 
     async def release(self) -> None:
         """Free what is left: sockets and tasks."""

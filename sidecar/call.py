@@ -28,6 +28,7 @@ from sidecar.checks import read_answer
 from sidecar.checks import read_offer
 from sidecar.leg import Leg
 from sidecar.limits import ANSWER_SECONDS
+from sidecar.limits import GOODBYE_SECONDS
 from sidecar.limits import RECORDING_SECONDS
 from sidecar.mirror import LocalTransport
 from sidecar.mirror import answering_setup
@@ -87,6 +88,8 @@ class Call:
         """Ends the call when it stays as it is for too long."""
         self._figures_timer: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[None] | None = None
+        self._moved = asyncio.Event()
+        """Set whenever the state of a leg changes."""
 
     async def offer(self) -> str:
         """Set up both legs; the offer for the provider. Raises ice.NoPort; the call is to be ended then."""
@@ -172,8 +175,10 @@ class Call:
         return self._legs[side].open_channel(spec)
 
     def _leg_changed(self, leg: Leg) -> None:
+        self._moved.set()
         if leg.ending is not None:
             self.end(_cause_of(leg))
+        if self.cause is not None:
             return
         states = {leg.state for leg in self._legs.values()}
         if "disconnected" in states:
@@ -190,7 +195,8 @@ class Call:
 
     def _after(self, seconds: float, reason: str, side: Literal["client", "upstream", "worker"] = "worker") -> None:
         self._rest()
-        self._timer = self._loop.call_later(seconds, self.end, Cause(side, reason, graceful=False))
+        if self.cause is None:
+            self._timer = self._loop.call_later(seconds, self.end, Cause(side, reason, graceful=False))
 
     def _rest(self) -> None:
         if self._timer is not None:
@@ -202,9 +208,16 @@ class Call:
             self.state = state
             self._tell({"call": self.id, "event": "state", "state": state, "reason": reason})
 
+    async def _settled(self) -> None:
+        """A leg that is about to be up is waited for: only then can its other end be told that the call is over."""
+        while any(leg.state == "connecting" for leg in self._legs.values()):
+            self._moved.clear()
+            await self._moved.wait()
+
     async def _close(self, cause: Cause) -> None:
         try:
             await self.bridge.close(cause)
+            await within(GOODBYE_SECONDS, self._settled())
             await asyncio.gather(*(leg.close(cause.reason) for leg in self._legs.values()), self.bridge.release())
             if self._recorder is not None:
                 await within(RECORDING_SECONDS, self._recorder.close())

@@ -112,7 +112,7 @@ class Calls:
             raise Refused(503, "too_many_calls", f"{states.total()} calls are open, {most} may be")
         if states["offered"] + states["answered"] >= PENDING_CALLS:
             raise Refused(503, "too_many_calls", f"{PENDING_CALLS} calls are being set up, no more may be at one time")
-        if (lag := self.lag.now.p99) > BUSY_LAG:
+        if (lag := self.lag.now.p50) > BUSY_LAG:
             raise Refused(503, "busy", f"the media worker is {lag * 1000:.0f} ms late, new calls are taken below {BUSY_LAG * 1000:.0f} ms")
 
     def _over(self, call: Call) -> None:

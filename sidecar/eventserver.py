@@ -30,7 +30,8 @@ async def events_server(find: Find) -> Server:
     def check(socket: ServerConnection, request: Request) -> Response | None:
         """The same refusal for an unknown call and a wrong ticket, so that neither tells about the other."""
         bridge = find(_call(request))
-        scheme, _, ticket = request.headers.get("Authorization", "").partition(" ")
+        shown = request.headers.get_all("Authorization")
+        scheme, _, ticket = (shown[0] if len(shown) == 1 else "").partition(" ")
         if bridge is None or scheme.lower() != "bearer" or not bridge.admits(ticket.strip()):
             return socket.respond(HTTPStatus.UNAUTHORIZED, "no call waits for this ticket\n")
         return None

@@ -11,7 +11,7 @@ PENDING_CALLS: Final = 50
 """Calls that are being set up at one time."""
 
 BUSY_LAG: Final = 0.05
-"""Delay of the event loop above which new calls are refused: audio of the others would stutter."""
+"""Delay of the event loop, median of a second, above which new calls are refused: audio of the others would stutter."""
 
 WAITING_MESSAGES: Final = 1000
 WAITING_BYTES: Final = 1 << 20
@@ -32,8 +32,8 @@ PASSAGE_SECONDS: Final = 0.5
 OPEN_SECONDS: Final = 10.0
 """To open the events WebSocket, in which time the proxy dials this worker."""
 
-LEG_SECONDS: Final = 1.0
-"""To close one leg gracefully."""
+GOODBYE_SECONDS: Final = 1.0
+"""For a leg to come up when the call is over before it is, so that its other end need not find out by itself."""
 
 RECORDING_SECONDS: Final = 2.0
 """For the last sound of a call to reach the disk."""

@@ -70,9 +70,8 @@ class Strand:
             await within(DELIVERY_SECONDS, self.socket.close(code, shortened(reason)))
 
     async def deliver(self) -> None:
-        """Let the data channel have what the proxy said last."""
-        if self.channel is not None and self.channel.state == "open":
-            await within(DELIVERY_SECONDS, self._drained(self.channel))
+        """Let the data channel have what the proxy said last; one that is about to open is waited for where something waits for it."""
+        await within(DELIVERY_SECONDS, self._drained())
 
     async def release(self) -> None:
         """Close the WebSocket if it still stands, and stop sending."""
@@ -127,9 +126,11 @@ class Strand:
         with suppress(ConnectionClosed):
             await self.to_proxy.run(socket.send)
 
-    async def _drained(self, channel: Channel) -> None:
+    async def _drained(self) -> None:
         await self.to_channel.empty()
-        await _until(lambda: channel.state != "open" or not channel.undelivered)
+        channel = self.channel
+        if channel is not None:
+            await _until(lambda: channel.state != "open" or not channel.undelivered)
 
 
 async def _until(met: Callable[[], bool]) -> None:

@@ -122,6 +122,8 @@ class Gateway:
         self.refuse: HTTPStatus | None = None
         self.hold: asyncio.Event | None = None
         """When set, an upgrade waits for it."""
+        self.greeting: tuple[str, int, str] | None = None
+        """When set, a session is told this message and closed with this code and reason at once."""
         self.tickets = {"t-client": "t-upstream"}
         self._server: Server | None = None
         self._more = asyncio.Event()
@@ -162,6 +164,9 @@ class Gateway:
         async with dial(self.events, call, ticket) as upstream:
             self.upstream = upstream
             self.joined.set()
+            if self.greeting is not None:
+                await client.send(self.greeting[0])
+                await client.close(*self.greeting[1:])
             try:
                 await asyncio.gather(self._pass("client", client, upstream), self._pass("provider", upstream, client))
             finally:

@@ -122,6 +122,14 @@ async def test_the_proxy_ends_a_call_and_its_error_event_arrives(room: Room) -> 
     await gone(browser, provider)
 
 
+async def test_a_call_that_the_proxy_refuses_before_it_is_connected(room: Room) -> None:
+    room.gateway.greeting = '{"type":"error"}', 1008, "the key was revoked"
+    browser, provider = await room.call("call_a")
+    assert await browser.hear() == '{"type":"error"}'
+    assert (await room.until("call_a", "closed"))["reason"] == "the key was revoked"
+    await gone(browser, provider)
+
+
 async def test_a_call_is_dropped_with_a_reason(room: Room) -> None:
     browser, provider = await room.call("call_a")
     await browser.say("hello")
@@ -238,8 +246,9 @@ async def test_a_call_without_a_data_channel_has_its_session(room: Room) -> None
 
 async def test_a_gateway_that_refuses_the_session(room: Room) -> None:
     room.gateway.refuse = HTTPStatus.FORBIDDEN
-    await room.call("call_a")
+    browser, provider = await room.call("call_a")
     assert (await room.until("call_a", "closed"))["reason"] == "the proxy refused the events session with 403"
+    await gone(browser, provider)
 
 
 async def test_a_gateway_that_cannot_be_reached(room: Room) -> None:

@@ -59,8 +59,11 @@ async def test_too_many_calls_at_the_same_stage(monkeypatch: pytest.MonkeyPatch)
 
 async def test_a_worker_that_is_late() -> None:
     desk = Desk()
-    desk.calls.lag.now = Lag(0.01, 0.2)
+    desk.calls.lag.now = Lag(0.06, 0.2)
     assert await desk.refusal("call_1") == (503, "busy")
+    desk.calls.lag.now = Lag(0.01, 0.2)
+    await desk.offer("call_1")
+    await desk.calls.close("the test is over")
 
 
 async def test_a_worker_that_ends() -> None:
