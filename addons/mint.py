@@ -48,7 +48,6 @@ from realtime.secrecy import Secret
 from store.errors import StoreError
 from store.tokens import MOST_OF_A_KEY
 from store.tokens import Token
-from store.tokens import TooManyTokens
 from store.tokens import sealed
 
 logger = logging.getLogger(__name__)
@@ -58,6 +57,7 @@ MAX_BODY: Final = 128 << 10
 
 _JOB: Final = "voicetap.minting"
 _JSON: Final = "application/json"
+_LATER: Final = 60
 
 
 @dataclass(slots=True)
@@ -83,10 +83,6 @@ class Mint:
             return
         try:
             await self._ask(flow, caller)
-        except NotAdmitted as error:
-            flow.response = error.answer()
-        except ProviderError as error:
-            flow.response = refusal(error.status, error.message, code=error.code)
         except Exception as error:
             flow.response = _failed(error)
 
@@ -147,7 +143,9 @@ class Mint:
         return http.Response.make(response.status_code, made, headers)
 
     async def _keep(self, draft: Draft, token: Token) -> None:
-        await self.tap.tokens.keep(sealed(token, draft.text))
+        if not await self.tap.tokens.keep(sealed(token, draft.text)):
+            message = f"key {token.principal} has {MOST_OF_A_KEY} ephemeral keys that still work, which is the most it may have"
+            raise NotAdmitted(429, "too_many_ephemeral_keys", message, retry_after=_LATER)
         logger.info("%s: ephemeral key of %s for %s at %s", token.id, token.principal, token.model, token.provider)
 
     def _send(self, flow: http.HTTPFlow, draft: Draft) -> None:
@@ -179,9 +177,10 @@ def _refused(draft: Draft, response: http.Response) -> http.Response:
 
 
 def _failed(error: Exception) -> http.Response:
-    if isinstance(error, TooManyTokens):
-        message = f"the key has {MOST_OF_A_KEY} ephemeral keys that still work, which is the most it may have"
-        return refusal(429, message, code="too_many_ephemeral_keys", headers={"retry-after": "60"})
+    if isinstance(error, NotAdmitted):
+        return error.answer()
+    if isinstance(error, ProviderError):
+        return refusal(error.status, error.message, code=error.code)
     if isinstance(error, StoreError | OSError):
         logger.error("an ephemeral key cannot be kept: %s", error)
         return refusal(503, "the ephemeral key cannot be kept; the log says why", code="state_unavailable", headers={"retry-after": "5"})

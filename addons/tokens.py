@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -46,6 +48,9 @@ class TokenRing:
         self._thread = ThreadPoolExecutor(1, "tokens")
         self._own: Tokens | None = None
         """Those that are changed; of the thread alone."""
+        self._waiting: deque[Token] = deque()
+        self._kept: dict[str, bool | Exception] = {}
+        """By id: whether one that waited was kept."""
 
     def accept(self, text: str, origin: str | None, keys: Iterable[Key], now: datetime) -> tuple[Token, Key]:
         """The ephemeral key that was presented, with its secret and session, and the virtual key that it belongs to.
@@ -71,9 +76,17 @@ class TokenRing:
         """The ids of those that were revoked; sessions that they opened have to end."""
         return self._seen.revoked()
 
-    async def keep(self, token: Token) -> None:
-        """Keep a new one; it is on the disk then. Raises TooManyTokens, OSError, StoreError."""
-        await self._do(lambda tokens: tokens.keep(token))
+    async def keep(self, token: Token) -> bool:
+        """Keep a new one; it is on the disk then. False where its virtual key has as many as it may have.
+
+        Those that come while the disk is busy are written together. Raises OSError, StoreError.
+        """
+        self._waiting.append(token)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._flush)
+        kept = self._kept.pop(token.id)
+        if isinstance(kept, Exception):
+            raise kept
+        return kept
 
     async def use(self, token: Token) -> bool:
         """Open a session with it: False where somebody did so before and it can be used once only."""
@@ -89,6 +102,17 @@ class TokenRing:
         except (ValueError, OSError, StoreError) as error:
             logger.error("an ephemeral key cannot be read: %s", error)
             return None
+
+    def _flush(self) -> None:
+        """In the thread: write all that wait; who comes after that finds its own written."""
+        taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        if not taken:
+            return
+        try:
+            kept: Sequence[bool | Exception] = self._changed(lambda tokens: tokens.keep(taken))
+        except Exception as error:
+            kept = [error] * len(taken)
+        self._kept.update(zip((token.id for token in taken), kept, strict=True))
 
     async def _do[T](self, change: Callable[[Tokens], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._changed, change)

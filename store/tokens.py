@@ -10,7 +10,9 @@ import json
 import os
 from base64 import urlsafe_b64decode
 from base64 import urlsafe_b64encode
+from collections import Counter
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
@@ -44,10 +46,6 @@ KEPT: Final = timedelta(hours=1)
 _NONCE: Final = 12
 
 TokenState = Literal["ok", "revoked", "used", "expired"]
-
-
-class TooManyTokens(Exception):
-    """A virtual key has as many ephemeral keys as it may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +129,19 @@ class Tokens:
         self._state.refresh()
         return frozenset(row["id"] for row in self._rows().values() if row["revoked"])
 
-    def keep(self, token: Token) -> None:
-        """Keep one that was sealed, and forget those long expired. Raises TooManyTokens."""
+    def keep(self, tokens: Sequence[Token]) -> list[bool]:
+        """Keep some that were sealed, and forget those long expired. False for each whose virtual key has as many as it may have."""
         now = self._clock()
         with self._state.exclusive():
-            tokens = {int(number): _token(row) for number, row in self._rows().items()}
-            if sum(other.principal == token.principal and other.state(now) == "ok" for other in tokens.values()) >= MOST_OF_A_KEY:
-                raise TooManyTokens
-            gone = [number for number, other in tokens.items() if now >= other.expires + KEPT]
+            rows = self._rows()
+            gone = [int(number) for number, row in rows.items() if now >= _expires(row) + KEPT]
             if gone:
                 self._state.tokens.remove(doc_ids=gone)
-            self._state.tokens.insert(_row(token))
+            working = Counter(row["principal"] for row in rows.values() if _works(row, now))
+            room = [_counted(working, token.principal) for token in tokens]
+            if any(room):
+                self._state.tokens.insert_multiple(_row(token) for token, fits in zip(tokens, room, strict=True) if fits)
+            return room
 
     def use(self, token_id: str) -> bool:
         """Open a session with it: False where it may not be, or not any more. Of several at once, one with a single use goes to one."""
@@ -171,6 +171,23 @@ def _row(token: Token) -> dict[str, Any]:
     return kept | {"expires": token.expires.isoformat()}
 
 
+def _expires(row: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(row["expires"])
+
+
+def _works(row: Mapping[str, Any], now: datetime) -> bool:
+    """As `Token.state` says "ok", of a row: there may be thousands."""
+    return not row["revoked"] and not (row["used"] and row["single_use"]) and now < _expires(row)
+
+
+def _counted(working: Counter[str], principal: str) -> bool:
+    """Whether there is room for one more, which is counted then."""
+    if working[principal] >= MOST_OF_A_KEY:
+        return False
+    working[principal] += 1
+    return True
+
+
 def _token(row: Mapping[str, Any]) -> Token:
     known = {name: value for name, value in row.items() if name in Token.__slots__}
-    return Token(**{**known, "expires": datetime.fromisoformat(row["expires"])})
+    return Token(**{**known, "expires": _expires(row)})

@@ -34,7 +34,7 @@ def mint(data: Path, **more: Any) -> tuple[str, str]:
         "secret": "ek_canary",
         **more,
     }
-    Tokens(State(data)).keep(sealed(Token(**fields), text))
+    Tokens(State(data)).keep([sealed(Token(**fields), text)])
     return token_id, text
 
 

@@ -20,7 +20,6 @@ from store.tokens import MOST_OF_A_KEY
 from store.tokens import PREFIX
 from store.tokens import Token
 from store.tokens import Tokens
-from store.tokens import TooManyTokens
 from store.tokens import new_token
 from store.tokens import opened
 from store.tokens import sealed
@@ -63,7 +62,7 @@ def test_what_is_kept_is_found_by_its_text_alone_by_every_process(tmp_path: Path
     token, text = make(origin="https://app.example")
     here, there = tokens(tmp_path), tokens(tmp_path)
     assert there.find(text) is None
-    here.keep(token)
+    here.keep([token])
     found = there.find(text)
     assert found == replace(token, secret=SECRET, session={"instructions": "canary of the prompt", "n": 1})
     assert there.find(text[:-1]) is None and there.find(token.hash) is None and there.find(token.id) is None
@@ -72,7 +71,7 @@ def test_what_is_kept_is_found_by_its_text_alone_by_every_process(tmp_path: Path
 
 def test_the_file_holds_no_key_no_secret_and_no_prompt(tmp_path: Path) -> None:
     token, text = make()
-    tokens(tmp_path).keep(token)
+    tokens(tmp_path).keep([token])
     written = (tmp_path / "state.jsonl").read_text()
     assert token.id in written and hash_key(text) in written
     assert not any(secret in written for secret in (text, text.removeprefix(PREFIX), SECRET, "canary"))
@@ -106,7 +105,7 @@ def test_its_states() -> None:
 def test_a_revoked_one_is_so_for_everybody(tmp_path: Path) -> None:
     token, text = make()
     here, there = tokens(tmp_path), tokens(tmp_path)
-    here.keep(token)
+    here.keep([token])
     assert there.revoke(token.id) and not there.revoke("tok_unknown")
     found = here.find(text)
     assert found is not None and found.revoked
@@ -116,7 +115,7 @@ def test_a_revoked_one_is_so_for_everybody(tmp_path: Path) -> None:
 def test_one_that_lives_is_used_again_and_again(tmp_path: Path) -> None:
     token, _ = make()
     store = tokens(tmp_path)
-    store.keep(token)
+    store.keep([token])
     assert [store.use(token.id) for _ in range(3)] == [True] * 3
     assert not store.use("tok_unknown")
     assert not tokens(tmp_path, token.expires).use(token.id)
@@ -131,7 +130,7 @@ def compete(folder: str, token_id: str, gate: Any, results: Any) -> None:
 def test_a_single_use_goes_to_one_of_several_processes(tmp_path: Path) -> None:
     token, text = make(single_use=True)
     store = tokens(tmp_path)
-    store.keep(token)
+    store.keep([token])
     context = multiprocessing.get_context("spawn")
     gate, results = context.Barrier(4), context.Queue()
     racing = [context.Process(target=compete, args=(str(tmp_path), token.id, gate, results)) for _ in range(4)]
@@ -150,12 +149,11 @@ def test_a_key_has_so_many_and_no_more_until_some_are_over(tmp_path: Path) -> No
     row, _ = make(expires=NOW + timedelta(minutes=1))
     documents = [{**document(row), "id": f"tok_{number}", "hash": f"sha256:{number}"} for number in range(MOST_OF_A_KEY)]
     State(tmp_path).tokens.insert_multiple(documents)
-    with pytest.raises(TooManyTokens):
-        store.keep(make()[0])
-    store.keep(make(principal="other")[0])
+    assert store.keep([make()[0], make(principal="other")[0]]) == [False, True]
     store.revoke("tok_7")
-    store.keep(make()[0])
-    tokens(tmp_path, NOW + timedelta(minutes=1)).keep(make(expires=NOW + timedelta(hours=2))[0])
+    assert store.keep([make()[0], make()[0]]) == [True, False]
+    later, _ = make(expires=NOW + timedelta(hours=2))
+    assert tokens(tmp_path, NOW + timedelta(minutes=1)).keep([later]) == [True]
 
 
 def document(token: Token) -> dict[str, Any]:
@@ -169,12 +167,12 @@ def document(token: Token) -> dict[str, Any]:
 
 def test_expired_ones_are_forgotten_in_time(tmp_path: Path) -> None:
     first, _ = make()
-    tokens(tmp_path).keep(first)
+    tokens(tmp_path).keep([first])
     second, _ = make()
-    tokens(tmp_path, first.expires).keep(second)
+    tokens(tmp_path, first.expires).keep([second])
     assert [token.id for token in tokens(tmp_path).all()] == [first.id, second.id]
     third, _ = make(expires=NOW + timedelta(days=1))
-    tokens(tmp_path, first.expires + KEPT).keep(third)
+    tokens(tmp_path, first.expires + KEPT).keep([third])
     assert [token.id for token in tokens(tmp_path).all()] == [third.id]
 
 
@@ -189,7 +187,7 @@ async def test_a_reader_in_one_thread_and_a_writer_in_another_agree(tmp_path: Pa
     reader, writer = tokens(tmp_path), tokens(tmp_path)
     for _ in range(20):
         token, text = make()
-        keeping = asyncio.create_task(asyncio.to_thread(writer.keep, token))
+        keeping = asyncio.create_task(asyncio.to_thread(writer.keep, [token]))
         while not keeping.done():
             reader.find(text)
             await asyncio.sleep(0)
