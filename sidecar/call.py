@@ -160,12 +160,15 @@ class Call:
             self._recorder = Recorder(Path(folder), limit)
         made = Exchange(self._legs["client"], self._legs["upstream"], self._recorder.packet if self._recorder else None)
         made.begin(codecs, self._loop.time())
-        self._figures_timer = self._loop.call_later(FIGURES_SECONDS, self._tell_figures)
+        self._figures_timer = self._loop.call_later(FIGURES_SECONDS, self._each_second)
         return made
 
+    def _each_second(self) -> None:
+        self._figures_timer = self._loop.call_later(FIGURES_SECONDS, self._each_second)
+        self._tell_figures()
+
     def _tell_figures(self) -> None:
-        """Every second, where they changed."""
-        self._figures_timer = self._loop.call_later(FIGURES_SECONDS, self._tell_figures)
+        """Where they changed."""
         media = self.media()
         if media != self._told:
             self._told = media
@@ -224,8 +227,8 @@ class Call:
         except Exception:
             logger.exception("call %s did not end cleanly", self.id)
         if self._figures_timer is not None:
-            self._tell_figures()
             self._figures_timer.cancel()
+            self._tell_figures()
         self._turn("closed", cause.reason)
         self._over(self)
 
