@@ -1,6 +1,6 @@
 """The ICE side of a leg: aioice's connection with our own sockets, our own consent clock and a check on every remote address.
 
-A datagram meets, in this order: the media path (first byte 128 to 191), the scope of the leg, STUN, a bounded queue for DTLS.
+A datagram meets, in this order: the scope of the leg, the media path (first byte 128 to 191), STUN, a bounded queue for DTLS.
 """
 
 from __future__ import annotations

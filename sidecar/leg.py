@@ -95,16 +95,19 @@ class Leg:
         self._setting_up: asyncio.Task[None] | None = None
         self._shutting: asyncio.Task[None] | None = None
         self._freed = asyncio.Event()
+        self._gathering = asyncio.Lock()
+        """Held while sockets are being opened: an end waits, or it would miss some."""
 
     async def gather(self) -> LocalTransport:
         """Binds the sockets and returns our end for `mirror.mirrored`. Raises ice.NoPort; the leg is then closed."""
-        try:
-            await self._gatherer.gather()
-        except NoPort as error:
-            self.fail(str(error))
-            raise
-        self._change("gathered")
-        return local_transport(self.connection, self._certificate, self._public)
+        async with self._gathering:
+            try:
+                await self._gatherer.gather()
+            except NoPort as error:
+                self.fail(str(error))
+                raise
+            self._change("gathered")
+            return local_transport(self.connection, self._certificate, self._public)
 
     def connect(self, remote: RemoteTransport, setup: str) -> None:
         """Starts connecting; `setup` is what our own description says (active or passive). The outcome comes through `on_state`."""
@@ -228,7 +231,8 @@ class Leg:
         if self._setting_up:
             self._setting_up.cancel()
             await asyncio.wait([self._setting_up])
-        await self._stack.stop()
+        async with self._gathering:
+            await self._stack.stop()
         for channel in self._opened:  # aiortc forgets those that were not announced yet
             channel.close()
         self._dtls.remove_all_listeners()

@@ -27,11 +27,11 @@ class Socket(StunProtocol):
     receiver: Connection
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
-        if not data or isinstance(data, str):
+        if not data or isinstance(data, str) or not self.receiver.reaches(addr):
             return
         if 127 < data[0] < 192:
             self.receiver.on_media(data)
-        elif self.receiver.reaches(addr):
+        else:
             self._signalling(data, (addr[0], addr[1]))
 
     def _signalling(self, data: bytes, source: tuple[str, int]) -> None:

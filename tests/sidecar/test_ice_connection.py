@@ -169,6 +169,15 @@ async def test_a_source_outside_the_scope_gets_no_answer() -> None:
         assert not await answered(asking, check(connection))
 
 
+async def test_media_of_a_source_outside_the_scope_is_not_looked_at() -> None:
+    heard: list[bytes] = []
+    async with gathered(controlling=False) as connection, stranger(connection) as asking:
+        connection.on_media = heard.append
+        connection.admits._verdicts["127.0.0.1"] = False
+        assert not await answered(asking, b"\x80" * 30)
+        assert heard == []
+
+
 async def test_no_check_leaves_for_an_address_outside_the_scope() -> None:
     async with gathered() as connection, lite_peer() as peer:
         connection.remote_username, connection.remote_password = UFRAG, PASSWORD

@@ -21,10 +21,12 @@ from waiting import until
 from sidecar import ice
 from sidecar.checks import read_answer
 from sidecar.checks import read_offer
+from sidecar.ice import Connection
 from sidecar.leg import Ending
 from sidecar.leg import Leg
 from sidecar.mirror import LocalTransport
 from sidecar.mirror import mirrored
+from sidecar.network import Network
 from sidecar.sdp import Description
 from sidecar.sdp import RemoteTransport
 
@@ -127,6 +129,18 @@ async def test_a_leg_can_be_closed_before_it_connects(steps: int) -> None:
         await one.gather()
     await one.close("not needed")
     one.connect(REMOTE, "active")
+    assert one.state == "closed"
+
+
+async def test_a_leg_can_be_closed_while_it_gathers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Connection.get_component_candidates, "__defaults__", (0.1,))
+    async with lite_peer() as server:
+        server.deaf = True
+        one = Leg("upstream", Network(stun=("127.0.0.1", server.candidate.port)), "any")
+        gathering = asyncio.create_task(one.gather())
+        await until(lambda: server.ignored)
+        await one.close("not needed")
+        await gathering
     assert one.state == "closed"
 
 
