@@ -232,7 +232,7 @@ async def test_requests_that_are_no_upgrade(bench: Bench) -> None:
     unknown = await bench.request("GET", "/favicon.ico", key=None)
     assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "not_found")
     assert (await bench.request("GET", "/v1/realtime", key=None)).status_code == 401
-    assert (await bench.request("POST", "/v1/realtime/calls")).status_code == 501
+    assert (await bench.request("POST", "/v1/realtime/calls")).status_code == 400, "an offer has a body"
 
 
 async def test_the_list_of_models_is_what_the_key_may_use(bench: Bench) -> None:
