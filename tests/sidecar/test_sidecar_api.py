@@ -9,9 +9,9 @@ from typing import Any
 import httpx2
 import pytest
 import pytest_asyncio
-from stage import Peer
-from stage import Room
-from stage import running_room
+from sidecarstage import Peer
+from sidecarstage import Room
+from sidecarstage import running_room
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.usefixtures("loopback")]
 

@@ -9,12 +9,12 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
-from stage import SECONDS
-from stage import Peer
-from stage import Room
-from stage import dial
-from stage import offered
-from stage import running_room
+from sidecarstage import SECONDS
+from sidecarstage import Peer
+from sidecarstage import Room
+from sidecarstage import dial
+from sidecarstage import offered
+from sidecarstage import running_room
 from websockets.exceptions import InvalidStatus
 
 from addons.sidecar import Recording

@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from stage import SECONDS
-from stage import Peer
+from sidecarstage import SECONDS
+from sidecarstage import Peer
 
 from sidecar.bridge import Tickets
 from sidecar.call import Ask

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage import SECONDS
-from stage import running_room
+from sidecarstage import SECONDS
+from sidecarstage import running_room
 
 from addons.workerprocess import ROOT
 from addons.workerprocess import WorkerConfig

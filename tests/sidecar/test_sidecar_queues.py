@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from stage import SECONDS
+from sidecarstage import SECONDS
 
 from sidecar.news import MOST_WAITING
 from sidecar.news import Listener

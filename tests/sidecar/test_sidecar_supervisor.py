@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage import SECONDS
-from stage import Gateway
-from stage import Peer
-from stage import offered
-from stage import running_gateway
-from stage import until
+from sidecarstage import SECONDS
+from sidecarstage import Gateway
+from sidecarstage import Peer
+from sidecarstage import offered
+from sidecarstage import running_gateway
+from sidecarstage import until
 
 from addons.sidecar import LONGEST_SOCKET_PATH
 from addons.sidecar import Sidecar
