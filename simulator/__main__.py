@@ -22,6 +22,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--require-key", metavar="KEY", help="refuse every other credential")
     parser.add_argument("--dialect", choices=("ga", "beta"), default="ga", help="for clients that do not ask (default: %(default)s)")
     parser.add_argument("--cassette", type=Path, metavar="FILE", help="play this conversation to every client instead")
+    parser.add_argument(
+        "--location", choices=("path", "query"), default="path", help="how Location names a new call (default: %(default)s)"
+    )
     return parser.parse_args()
 
 
@@ -38,6 +41,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         dialect=arguments.dialect,
         cassette=load_cassette(arguments.cassette) if arguments.cassette else None,
         record=False,
+        location=arguments.location,
     )
     async with simulator:
         sys.stdout.write(f"simulator ready {simulator.address}\n")

@@ -18,7 +18,6 @@ from websockets.exceptions import ConnectionClosed
 
 from simulator import beta
 from simulator.door import Wish
-from simulator.listening import Listening
 from simulator.machine import Setup
 from simulator.misbehaviour import Misbehaviour
 from simulator.pump import Pump
@@ -83,33 +82,30 @@ class Call:
     async def leave(self) -> None:
         """Frees what the call has."""
 
-    def listen(self) -> Outbox:
-        """A queue that gets every event from here on."""
-        outbox: Outbox = asyncio.Queue(_MOST_WAITING)
-        self._outboxes.add(outbox)
-        return outbox
-
     async def _send(self, sent: Sent) -> bool:
         for each in self.wish.misbehaviour.rewrite(sent) if isinstance(sent, dict) else (sent,):
             if isinstance(each, Close):
                 self.end(f"closed with {each.code} {each.reason}".rstrip())
                 return False
             for event in self.route(each):
-                self._tell(event)
+                self.tell(event)
         return True
 
-    def _tell(self, event: Event) -> None:
-        for outbox in self._outboxes:
-            if outbox.full():
-                outbox.get_nowait()
-            outbox.put_nowait(event)
+    def tell(self, event: Event) -> None:
+        """Gives an event to all sidebands; they were introduced when they came."""
+        if event["type"] != "session.created":
+            for outbox in self._outboxes:
+                put(outbox, event)
 
     async def attend(self, connection: ServerConnection, keep: Callable[[str | bytes], None]) -> None:
         """A sideband: hears the call and talks to it until either ends; the end of the call closes it with 1000."""
-        outbox = self.listen()
+        outbox = new_outbox()
         sender = Sender(SocketWire(connection), _BEHAVES, beta.write if self.is_beta else None)
+        introduction = self.machine.introduction()
+        if introduction is not None:
+            put(outbox, {"event_id": self.machine.new_id("event"), **introduction})
+        self._outboxes.add(outbox)
         try:
-            await self._introduce(sender)
             async with asyncio.TaskGroup() as group:
                 serving = [group.create_task(write(outbox, sender)), group.create_task(self._close_behind(connection))]
                 async for message in connection:
@@ -120,14 +116,21 @@ class Call:
         finally:
             self._outboxes.discard(outbox)
 
-    async def _introduce(self, sender: Sender) -> None:
-        """Who comes later learns what the session is by now."""
-        if isinstance(self.machine, Listening):
-            await sender.send({"event_id": self.machine.new_id("event"), **self.machine.created()})
-
     async def _close_behind(self, connection: ServerConnection) -> None:
         await self.ended.wait()
         await connection.close(1000, "the call has ended")
+
+
+def new_outbox() -> Outbox:
+    """A bounded queue of events."""
+    return asyncio.Queue(_MOST_WAITING)
+
+
+def put(outbox: Outbox, event: Event) -> None:
+    """Adds an event; where nobody takes them out, the oldest is lost."""
+    if outbox.full():
+        outbox.get_nowait()
+    outbox.put_nowait(event)
 
 
 async def write(outbox: Outbox, sender: Sender) -> None:

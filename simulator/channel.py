@@ -21,6 +21,7 @@ class ChannelWire:
         self._channel = channel
         self._peer = peer
         self._end = end
+        self._hung_up = False
 
     async def text(self, payload: bytes) -> None:
         """One string; none when the channel is closed."""
@@ -31,7 +32,7 @@ class ChannelWire:
         self._send(payload, len(payload))
 
     def _send(self, message: str | bytes, size: int) -> None:
-        if self._channel.readyState != "open":
+        if self._channel.readyState != "open" or self._hung_up:
             return
         if self._channel.bufferedAmount + size > _MOST_BUFFERED:
             self._end("the data channel is not read")
@@ -51,7 +52,8 @@ class ChannelWire:
         self._peer.open_channel("simulated-second")
 
     def hang_up(self) -> None:
-        """Ends the call after what was sent."""
+        """Ends the call after what was sent; what comes later is lost."""
+        self._hung_up = True
         self._end("hung up")
 
     def drop(self) -> None:

@@ -138,6 +138,7 @@ def _row(house: House, asked: Asked, model: str) -> Misbehaviour:
 async def _opened(house: House, asked: Asked, wish: Wish, offer: str) -> tuple[WebCall, str]:
     if not wish.misbehaviour.answers:
         await house.stopping.wait()
+        raise Refused("stopped", "The simulator has stopped.")
     filtered = asked.query.get("webrtcfilter", "").lower() == "on"
     made = WebCall(new_call_id(), wish, house.setup(wish), house.addresses(), filtered=filtered, keep=house.keep)
     try:

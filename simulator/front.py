@@ -65,13 +65,11 @@ class HttpSide:
         protocol.data_received(first)
 
     async def close(self) -> None:
-        """Ends all connections that are not WebSockets."""
-        for task in (tasks := set(self._state.tasks)):
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        for transport in (*self._silent, *(protocol.transport for protocol in set(self._state.connections))):
+        """Ends all connections that are not WebSockets, and waits for what was under way on them."""
+        for transport in (*self._silent, *(protocol.transport for protocol in self._state.connections)):
             transport.abort()
+        if self._state.tasks:
+            await asyncio.wait(self._state.tasks)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)

@@ -54,11 +54,7 @@ class Listening(Machine):
             "conversation.item.delete": self._delete,
         }
 
-    def greet(self) -> None:
-        self.send(self.created())
-
-    def created(self) -> Event:
-        """The session as it is now, as whoever joins it is told."""
+    def introduction(self) -> Event | None:
         return {"type": "session.created", "session": self.config}
 
     def speech_began(self) -> None:

@@ -88,8 +88,9 @@ class LiveSession(Machine):
             **dict.fromkeys(_UNSERVED, self._unserved),
         }
 
-    def greet(self) -> None:
-        """Nothing: the client speaks first here."""
+    def introduction(self) -> Event | None:
+        """None: the client speaks first here."""
+        return None
 
     def receive(self, event: object, now: float) -> None:
         """Takes one client message; before `session.start` nothing else is served."""

@@ -76,9 +76,15 @@ class Machine:
         self.now = now
         self.greet()
 
+    def introduction(self) -> Event | None:
+        """The session as it is now, as whoever joins it is told; None where a session has nothing to say first."""
+        raise NotImplementedError
+
     def greet(self) -> None:
         """Sends what a client sees first."""
-        raise NotImplementedError
+        event = self.introduction()
+        if event is not None:
+            self.send(event)
 
     def serve(self, kind: str, shape: Shape, handler: Handler) -> None:
         """Takes one more kind of client event from here on."""

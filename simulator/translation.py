@@ -51,8 +51,8 @@ class TranslationSession(Machine):
             "session.close": self._close,
         }
 
-    def greet(self) -> None:
-        self.send({"type": "session.created", "session": self._session})
+    def introduction(self) -> Event | None:
+        return {"type": "session.created", "session": self._session}
 
     def _update(self, event: Event) -> None:
         self._configure(event["session"].get("audio", {}))

@@ -6,6 +6,7 @@ import asyncio
 from base64 import b64encode
 from collections.abc import Coroutine
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from typing import Final
@@ -16,6 +17,8 @@ from aiortc.mediastreams import MediaStreamTrack
 from realtime.audio import PCM16_24K
 from simulator import beta
 from simulator.call import Call
+from simulator.call import new_outbox
+from simulator.call import put
 from simulator.call import write
 from simulator.channel import ChannelWire
 from simulator.door import Wish
@@ -28,6 +31,7 @@ from simulator.sender import Sender
 from simulator.timeline import Event
 
 _SET_UP_SECONDS: Final = 15.0
+_OPEN_SECONDS: Final = 2.0
 
 _AHEAD: Final = 0.8
 """Answers are made faster than they are played, so that the voice never waits for them."""
@@ -66,7 +70,8 @@ class WebCall(Call):
         self._wire: ChannelWire | None = None
         self._sender: Sender | None = None
         self._opened = asyncio.Event()
-        self._outbox = self.listen()
+        self._outbox = new_outbox()
+        self._wants_channel = False
 
     @property
     def heard_rms(self) -> float:
@@ -86,6 +91,7 @@ class WebCall(Call):
     async def answer(self, offer: str) -> str:
         """The SDP answer. Raises `Refused` for what is no offer."""
         row = self.wish.misbehaviour
+        self._wants_channel = "m=application" in offer
         answer = row.spoil(await self._peer.answer(offer, opens=row.opens))
         if not row.connects:
             await self._peer.close()
@@ -93,8 +99,8 @@ class WebCall(Call):
 
     def work(self) -> Iterator[Coroutine[Any, Any, None]]:
         """The session, the set-up, the ear and the channel."""
-        yield from super().work()
         yield self._set_up()
+        yield self._speak()
         yield self._write()
         if self._track is not None:
             yield self.ear.listen(self._track)
@@ -111,13 +117,26 @@ class WebCall(Call):
             await self._wire.flush()
         await self._peer.close()
 
+    def tell(self, event: Event) -> None:
+        """The caller hears it too."""
+        super().tell(event)
+        put(self._outbox, event)
+
+    async def _speak(self) -> None:
+        """Says nothing before the caller can hear it, or will never hear it."""
+        await self.connected.wait()
+        if self._wants_channel:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._opened.wait(), _OPEN_SECONDS)
+        if self.wish.misbehaviour.hangs_up:
+            self.end("hung up")
+        await self.pump.write_on()
+
     async def _set_up(self) -> None:
         try:
             await asyncio.wait_for(self.connected.wait(), _SET_UP_SECONDS)
         except TimeoutError:
             self.end("never connected")
-        if self.wish.misbehaviour.hangs_up:
-            self.end("hung up")
 
     async def _write(self) -> None:
         await self._opened.wait()

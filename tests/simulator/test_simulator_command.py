@@ -57,5 +57,5 @@ async def test_every_option_is_in_the_manual():
     async with asyncio.timeout(20):
         output, _ = await process.communicate()
     options = {word.strip("[],") for word in output.decode().split() if word.startswith(("--", "[--"))} - {"--help"}
-    assert len(options) == 7
+    assert len(options) == 8
     assert all(f"`{option}" in MANUAL.read_text() for option in options)
