@@ -100,12 +100,16 @@ class Admission:
         return Admitted(ask, target, config, account)
 
     def _call(self, caller: Caller) -> Call | None:
-        """The call of ours that a path or a query names. Raises NotAdmitted for one that is over, or somebody else's."""
+        """The call of ours that a path or a query names. Raises NotAdmitted for one that is over, or somebody else's.
+
+        Calls that only the provider knows are for keys: an ephemeral one is in the hands of a page.
+        """
         named = caller.endpoint.call_id or asked(caller.presented.query)[1]
         if named is None:
             return None
         found = self.tap.calls.find(named, caller.principal)
-        if found is None and (named.startswith(CALL_PREFIX) or self.tap.calls.get(named) is not None):
+        ours = named.startswith(CALL_PREFIX) or self.tap.calls.get(named) is not None
+        if found is None and (ours or caller.token is not None):
             raise NotAdmitted(404, "unknown_call", f"there is no call {named[:80]!r}, or no longer")
         return found
 
