@@ -51,13 +51,12 @@ class SoundMaker:
         await self._end_process()
 
     async def _work(self) -> None:
-        try:
-            while not self._folders.empty():
-                folder = self._folders.get_nowait()
-                self._made(folder, await self._make(folder))
-            await self._end_process()
-        finally:
-            self._task = None
+        while not self._folders.empty():
+            folder = self._folders.get_nowait()
+            self._made(folder, await self._make(folder))
+            if self._folders.empty():
+                await self._end_process()
+        self._task = None
 
     async def _make(self, folder: str) -> dict[str, Any]:
         try:

@@ -5,6 +5,7 @@ Times and lengths are samples of the track since the session began, so what is c
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections import deque
 from collections.abc import Iterable
@@ -27,11 +28,12 @@ class Arrival(NamedTuple):
     length: int
 
 
-def spoken(arrivals: Sequence[Arrival], rate: int) -> list[int]:
-    """Where each piece of the user's sound begins.
+def spoken(arrivals: Sequence[Arrival], rate: int, ends: Sequence[int] = ()) -> list[int]:
+    """Where each piece of the user's sound begins. `ends`, in order, are the moments at which the user's side of a turn was complete.
 
     A piece was spoken before it arrived, and after the piece before it. Within these bounds each stands as late as it can, so
-    that a stream is contiguous although it arrives in gusts, what came in one go ends when it had come, and pauses stay.
+    that a stream is contiguous although it arrives in gusts, what came in one go ends when it had come, and pauses stay. What
+    comes after the end of a turn is no reason to hear that turn earlier.
     """
     window, pause = round(WINDOW_SECONDS * rate), round(PAUSE_SECONDS * rate)
     latest = _latest(arrivals)
@@ -40,7 +42,8 @@ def spoken(arrivals: Sequence[Arrival], rate: int) -> list[int]:
     """Of the pieces within the window, those before which no later one asks for less delay."""
     reached = delay = sent = 0
     for number, arrival in enumerate(arrivals):
-        while reached < len(arrivals) and arrivals[reached].at <= arrival.at + window:
+        until = min([arrival.at + window, *ends[bisect_left(ends, arrival.at) :][:1]])
+        while reached < len(arrivals) and arrivals[reached].at <= until:
             while ahead and latest[ahead[-1]] >= latest[reached]:
                 ahead.pop()
             ahead.append(reached)

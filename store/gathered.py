@@ -120,7 +120,8 @@ def fill_user(track: Track, found: Gathered) -> list[Piece]:
     """Write what the user said to its track; returns where each message stands. Raises OSError."""
     lengths = list(_lengths(found.user, track.rate))
     arrivals = [Arrival(round(message.at * track.rate), length) for message, length in zip(found.user, lengths, strict=True)]
-    starts = spoken(arrivals, track.rate)
+    ends = sorted(round(facts["user"][1] * track.rate) for facts in found.turns.values() if facts["user"])
+    starts = spoken(arrivals, track.rate, ends)
     pieces = [Piece(0, 0, start, length, length) for start, length in zip(starts, lengths, strict=True)]
     _fill(track, found.path, USER, pieces)
     return pieces

@@ -64,7 +64,7 @@ def _summary(tracks: dict[str, Track], spans: Spans) -> dict[str, Any]:
 
 
 def _times(tracks: dict[str, Track], side: str, span: Span | None) -> list[float] | None:
-    return None if span is None else [round(span.start / tracks[side].rate, 3), round(span.end / tracks[side].rate, 3)]
+    return None if span is None else [round(place / tracks[side].rate, 6) for place in (span.start, span.end)]
 
 
 def _stereo(path: Path, tracks: dict[str, Track]) -> None:

@@ -15,7 +15,7 @@ from starlette.responses import StreamingResponse
 
 from web.answers import refused
 
-_RANGE: Final = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.IGNORECASE)
+_RANGE: Final = re.compile(r"bytes\s*=\s*([0-9]*)\s*-\s*([0-9]*)\s*", re.IGNORECASE)
 _BLOCK: Final = 256 << 10
 _MOST_DIGITS: Final = 18
 

@@ -49,13 +49,20 @@ def test_more_than_can_have_been_spoken_begins_with_the_session() -> None:
     assert starts((300, 1_000), (310, 1_000), (9_000, 500)) == [0, 1_000, 8_500]
 
 
-@given(st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 2_000)), max_size=60))
-def test_pieces_never_overlap_and_none_is_lost(steps: list[tuple[int, int]]) -> None:
-    at, arrivals = 0, []
+def test_what_comes_after_a_turn_does_not_move_it() -> None:
+    arrivals = [Arrival(1_500, 1_000), Arrival(1_700, 1_000)]
+    assert spoken(arrivals, RATE) == [0, 1_000]
+    assert spoken(arrivals, RATE, [1_510]) == [500, 1_500]
+    assert spoken(arrivals, RATE, [1_500, 1_700]) == [500, 1_500]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3_000), st.integers(0, 2_000)), max_size=60), st.lists(st.integers(0, 60_000)))
+def test_pieces_never_overlap_and_none_is_lost(steps: list[tuple[int, int]], ends: list[int]) -> None:
+    at, arrivals, ends = 0, [], sorted(ends)
     for step, length in steps:
         at += step
         arrivals.append(Arrival(at, length))
-    found = spoken(arrivals, RATE)
+    found = spoken(arrivals, RATE, ends)
     ends = [start + arrival.length for start, arrival in zip(found, arrivals, strict=True)]
     assert all(end <= start for end, start in zip(ends, found[1:], strict=False))
     assert all(start >= 0 for start in found)
