@@ -11,6 +11,8 @@ from typing import Final
 
 _SIDES: Final = {"client": "from the client", "upstream": "from the provider"}
 
+_STATES: Final = {"recording": "being recorded", "making": "being made ready", "empty": "there was none", "failed": "could not be stored"}
+
 
 def moment(text: str) -> datetime:
     """An ISO 8601 time of a record."""
@@ -48,6 +50,16 @@ def ending(record: Mapping[str, Any]) -> str:
 
 def latency(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f} ms"
+
+
+def recorded(found: Mapping[str, Any]) -> str:
+    """Whether there is sound of a session, how much of it, and where: paths are below the data folder."""
+    if (state := found["state"]) != "ready":
+        reason = f": {found['failed']}" if found.get("failed") else ""
+        return f"{_STATES.get(state, state)}{reason}"
+    short = f" (not complete: {found['failed']})" if found["failed"] else " (cut short)" if found["truncated"] else ""
+    turns = f", turns {', '.join(map(str, found['turns']))}" if found["turns"] else ""
+    return f"{found['seconds']:.1f} s{short} in {found['stereo']}{turns}"
 
 
 def tokens(usage: Mapping[str, Any] | None) -> str:

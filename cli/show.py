@@ -18,6 +18,7 @@ from cli.cells import ending
 from cli.cells import latency
 from cli.cells import media
 from cli.cells import moment
+from cli.cells import recorded
 from cli.cells import tokens
 from cli.completion import complete_session
 from cli.options import DATA
@@ -72,6 +73,8 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     yield "cost", cost(record["cost"]) + _source(record["cost"])
     if record.get("media"):
         yield from zip(("media", ""), media(record["media"]), strict=True)
+    if record.get("recording"):
+        yield "sound", recorded(record["recording"])
     if record.get("error"):
         yield "error", f"{record['error'].get('code')}: {record['error'].get('message')}"
 
