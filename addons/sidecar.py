@@ -130,10 +130,13 @@ class Sidecar:
             slot.start()
 
     def _private(self, data: Path) -> Path:
-        """A folder for sockets that only this user can enter, and whose path is short enough."""
+        """A folder for sockets that only this user can enter, and whose path is short enough. Raises SidecarError."""
         folder = data.absolute() / "sidecar"
         self._temporary = len(os.fsencode(folder / "00.sock")) > LONGEST_SOCKET_PATH
-        self._folder = Path(tempfile.mkdtemp(prefix="voicetap-")) if self._temporary else private_folder(folder)
+        try:
+            self._folder = Path(tempfile.mkdtemp(prefix="voicetap-")) if self._temporary else private_folder(folder)
+        except OSError as error:
+            raise SidecarError(503, "sidecar_unavailable", f"there is no place for its sockets: {error.strerror or error}", 1) from None
         return self._folder
 
     async def _until_one_serves(self) -> None:

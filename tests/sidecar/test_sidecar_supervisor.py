@@ -233,6 +233,14 @@ async def test_a_folder_with_a_long_name(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+async def test_no_place_for_sockets(tmp_path: Path) -> None:
+    (tmp_path / "sidecar").symlink_to(tmp_path)
+    async with running(tmp_path) as proxy:
+        refused = await refusal(proxy, "call_a")
+        assert (refused.status, refused.code) == (503, "sidecar_unavailable")
+        assert "no place for its sockets" in refused.message
+
+
 async def test_webrtc_that_is_off(tmp_path: Path) -> None:
     async with running(tmp_path, workers=0) as proxy:
         refused = await refusal(proxy, "call_a")
