@@ -196,6 +196,13 @@ METRICS: Final = (
         _of_figures(lambda figures: [((f"{int(name[1:]) / 100:g}",), late) for name, late in figures["loop_lag_seconds"].items()]),
     ),
     Metric(
+        "voicetap_sidecar_tasks",
+        "gauge",
+        "Tasks of a media worker.",
+        ("worker",),
+        _of_figures(lambda figures: _one(figures["tasks"])),
+    ),
+    Metric(
         "voicetap_sidecar_resident_memory_bytes",
         "gauge",
         "Memory of a media worker.",

@@ -33,6 +33,7 @@ FIGURES: dict[str, Any] = {
     "events": {"client": {"messages": 5, "bytes": 500, "dropped": 0}, "upstream": {"messages": 50, "bytes": 5000, "dropped": 0}},
     "refused_channels": 1,
     "setup_seconds": {"client_ice": {"sum": 0.5, "count": 4}},
+    "tasks": 11,
     "rss_bytes": 100_000_000,
     "cpu_seconds": 12.5,
 }
@@ -98,6 +99,7 @@ async def samples() -> dict[tuple[str, frozenset[str]], float]:
         (("voicetap_sidecar_setup_seconds_total", "0", "client", "ice"), 0.5),
         (("voicetap_sidecar_setups_total", "0", "client", "ice"), 4),
         (("voicetap_sidecar_loop_lag_seconds", "0", "0.99"), 0.004),
+        (("voicetap_sidecar_tasks", "0"), 11),
         (("voicetap_sidecar_resident_memory_bytes", "0"), 1e8),
         (("voicetap_sidecar_cpu_seconds_total", "0"), 12.5),
     ],
