@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-_PACKAGES = ("mitmproxy", "wsproto", "websockets", "msgspec", "tinydb")
+_PACKAGES = ("mitmproxy", "wsproto", "websockets", "msgspec", "tinydb", "aiortc", "aioice")
 
 
 @cache

@@ -57,7 +57,12 @@ class LoopbackConnection(Connection):
         return [port.local_candidate]
 
     def way(self) -> Callable[[bytes], None]:
-        """Sends a datagram to the other side, once ICE is complete."""
+        """Sends a datagram to the other side, once ICE is complete and until it has failed."""
         pair = self._nominated[1]
-        send, address = pair.protocol.transport.sendto, pair.remote_addr
-        return lambda data: send(data, address)
+        transport, address = pair.protocol.transport, pair.remote_addr
+
+        def send(data: bytes) -> None:
+            if not transport.is_closing():
+                transport.sendto(data, address)
+
+        return send

@@ -12,6 +12,7 @@ from bench.calls import sdp
 from bench.calls import talk
 from bench.calls.ask import ask
 from bench.calls.call import Call
+from bench.calls.ending import kills
 from bench.calls.exchange import exchange
 from bench.calls.leg import Leg
 from bench.calls.peers import start
@@ -90,6 +91,26 @@ async def test_a_relay_that_transcodes_delivers_sound_and_events(provider: Provi
     assert sample["whole_ms"] > 0
     assert sample["audio_p50_ms"] > 0
     assert sample["event_lost"] == 0
+
+
+async def test_a_call_through_the_worker_alone(provider: Provider) -> None:
+    async with start("worker", provider.port) as target, exchange(target, provider) as calls:
+        await calls.grow(2)
+        sample = await calls.measure(0.5)
+    assert sample["audio_lost"] == sample["event_lost"] == sample["dead"] == 0
+    assert sample["whole_ms"] > 0
+
+
+async def test_a_call_through_voicetap_is_measured_and_ended(provider: Provider) -> None:
+    async with start("voicetap", provider.port) as target, exchange(target, provider) as calls:
+        await calls.grow(1)
+        sample = await calls.measure(0.5)
+        await calls.empty()
+        assert target.control
+        ended = await kills(calls, target.control, 1)
+    assert sample["audio_lost"] == sample["event_lost"] == sample["dead"] == 0
+    assert 0 < sample["media_ms"] < sample["whole_ms"]
+    assert ended["kill_max_ms"] > 0
 
 
 async def test_the_provider_answers_what_is_not_an_offer(provider: Provider) -> None:
