@@ -35,7 +35,7 @@ SESSION: Final[dict[str, Any]] = {
     "type": "realtime",
     "model": MODEL,
     "instructions": "Answer in one sentence.",
-    "audio": {"input": {"transcription": {"model": "whisper-1"}, "turn_detection": {"type": "server_vad"}}},
+    "audio": {"input": {"transcription": {"model": "whisper-1"}, "turn_detection": {"type": "server_vad", "silence_duration_ms": 1_000}}},
     "tools": [
         {
             "type": "function",
@@ -45,6 +45,7 @@ SESSION: Final[dict[str, Any]] = {
         }
     ],
 }
+"""The fake microphone beeps twice a second: the gap between two beeps must not end what is said, however busy the machine."""
 
 _RULES: Final = """
 providers:

@@ -80,13 +80,12 @@ async def test_a_call_from_the_page(demo: Demo, page: Page):
     await page.goto(demo.link)
     assert page.url == demo.url, "the key does not stay in the address"
     await call(page)
-    await expect(line.nth(0)).to_have_class("you")
+    await expect(line.first).to_have_class("you")
     await press(page, "m")
     await expect(page.locator("#you-level")).to_have_text("muted")
-    await expect(line.nth(1)).to_have_text("modelYes, I can hear you clearly. What can I do for you?")
-    await expect(line.nth(0)).to_have_text("youHello, can you hear me?")
+    await expect(line.first).to_have_text("youHello, can you hear me?")
     await expect(page.locator("#first-audio")).to_have_text(re.compile(r"\d+ ms"))
-    await expect(page.locator("#interrupt")).to_be_disabled(timeout=20_000)
+    await expect(page.locator("#interrupt")).to_be_disabled()
 
     await say(page, "What is the weather in Rome?")
     await expect(page.locator("#transcript .tool")).to_have_text('toolget_weather({"city":"Rome"}) = sunny and 21 degrees in Rome')

@@ -1,8 +1,8 @@
-"""Calls of a program: by secret and by key, with the same record as a WebSocket leaves, and the demo as a user starts it."""
+"""Calls of a program: by secret and by key, and the demo, whose record is that of a WebSocket and more."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,9 +21,8 @@ from cli.call import Call
 from cli.call import Event
 from cli.call import Post
 from cli.call import with_secret
-from cli.callconversation import converse as converse_by_call
-from cli.conversation import Said
-from cli.conversation import converse as converse_by_socket
+from cli.conversation import converse
+from store.reader import LogReader
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -47,11 +46,6 @@ def with_key(stage: Stage) -> Post:
     return post
 
 
-async def spoken(lines: AsyncIterator[Said]) -> list[tuple[str, str]]:
-    """The conversation, without what is said of the call itself."""
-    return [(line.who, line.text) async for line in lines if line.who != "call"]
-
-
 async def until(call: Call, kind: str) -> Event:
     async for event in call.events():
         if event["type"] == kind:
@@ -63,23 +57,24 @@ def known_of(record: dict[str, Any]) -> set[str]:
     return {name for name, value in record.items() if value is not None}
 
 
-async def test_a_call_leaves_the_record_that_a_socket_leaves(stage: Stage):
-    before = stage.known()
-    lines = await spoken(converse_by_call(stage.proxy.base_url, KEY, MODEL))
-    call, turns = await stage.recorded(before)
-    assert lines[:5] == LINES
+async def test_the_demo_leaves_the_record_that_a_socket_leaves(stage: Stage, tmp_path: Path):
+    shown = await command("demo", "--webrtc", "--data", str(tmp_path))
+    for who, text in LINES:
+        assert f"{who:>7}  {text}\n" in shown
+    for text in ("   call  hung up; ", "  webrtc, 1000 by client hung up\n", "media  from the client ", "turn 5 "):
+        assert text in shown
+    assert "unpriced" not in shown
+    [call] = LogReader(tmp_path).sessions()
+    turns = LogReader(tmp_path).turns(call["id"])
     assert said(turns) == SAID
     assert_measured(call)
     before = stage.known()
-    assert await spoken(converse_by_socket(stage.proxy.base_url, KEY, MODEL)) == LINES
+    assert [(line.who, line.text) async for line in converse(stage.proxy.base_url, KEY, MODEL)] == LINES
     socket, socket_turns = await stage.recorded(before)
     assert said(socket_turns) == SAID[:3]
-    assert (call["transport"], socket["transport"]) == ("webrtc", "websocket")
     assert [set(turn) for turn in turns[:3]] == [set(turn) for turn in socket_turns]
     assert [set(turn["usage"]) for turn in turns[:3]] == [set(turn["usage"]) for turn in socket_turns]
     assert known_of(call) == known_of(socket) | {"call", "media", "client_secret"}
-    same = ("principal", "provider", "model", "route", "door")
-    assert [call[name] for name in same] == [socket[name] for name in same]
 
 
 async def test_a_call_with_a_key_and_a_form(stage: Stage):
@@ -110,14 +105,3 @@ async def test_an_offer_with_a_wrong_secret_says_so(stage: Stage):
     with pytest.raises(RuntimeError, match=r"answered 401: .*invalid_api_key"):
         async with Call(with_secret(stage.proxy.base_url, "ek_vt_wrong")):
             raise AssertionError("a wrong secret got a call")
-
-
-async def test_the_demo_talks_over_webrtc_and_shows_the_record():
-    shown = await command("demo", "--webrtc")
-    for who, text in LINES:
-        assert f"{who:>7}  {text}\n" in shown
-    assert "   call  hung up; " in shown
-    assert "  webrtc, 1000 by client hung up\n" in shown
-    assert "media  from the client " in shown
-    assert "turn 5 " in shown
-    assert "unpriced" not in shown

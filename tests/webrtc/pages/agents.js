@@ -21,7 +21,7 @@ window.call = {
       changePeerConnection: (peer) => (this.peer = peer),
     });
     const agent = new RealtimeAgent({ name: 'assistant', instructions: 'Answer in one sentence.', tools: [weather] });
-    const audio = { input: { transcription: { model: 'whisper-1' }, turnDetection: { type: 'server_vad' } } };
+    const audio = { input: { transcription: { model: 'whisper-1' }, turnDetection: { type: 'server_vad', silenceDurationMs: 1000 } } };
     this.session = new RealtimeSession(agent, { transport, model: 'gpt-realtime', config: { audio } });
     this.session.on('error', (error) => this.errors.push(error));
     transport.on('*', (event) => this.events.push(event));
