@@ -94,6 +94,53 @@ def test_no_python_that_fits(checkout: Path, tmp_path: Path) -> None:
     assert "Python 3.12 or 3.13 is needed" in done.stderr
 
 
+TOOLS = ("dirname", "readlink", "cat", "cmp", "cp", "sh", "env", "id")
+
+
+def bare(root: Path, **made: str) -> str:
+    """A PATH with the tools that run.sh needs, the programs in `made`, and no browser; Node's packages are there."""
+    folder = root / "bin"
+    folder.mkdir()
+    for name in TOOLS:
+        found = shutil.which(name)
+        assert found
+        (folder / name).symlink_to(found)
+    for name, text in made.items():
+        (folder / name.replace("_", "-")).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name.replace("_", "-")).chmod(0o755)
+    (root / "tests" / "node" / "node_modules").mkdir(parents=True)
+    for name in ("package-lock.json", "node_modules/.installed"):
+        (root / "tests" / "node" / name).write_text("{}")
+    (root / "tests" / "webrtc").mkdir()
+    shutil.copy(ROOT / "tests" / "webrtc" / "chromium.py", root / "tests" / "webrtc")
+    return str(folder)
+
+
+def run_tests(root: Path, path: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([root / "run.sh", "test"], env={"PATH": path}, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_browser_for_the_tests_is_installed_where_there_is_none(checkout: Path) -> None:
+    path = bare(checkout, apt_get='echo "$@" >>"$(dirname "$0")/asked"', sudo='shift; "$@"')
+    done = run_tests(checkout, path)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "cli test"), done.stderr
+    asked = (Path(path) / "asked").read_text().splitlines()
+    assert asked == ["update -qq", "install -y -qq --no-install-recommends chromium"]
+
+
+@pytest.mark.parametrize("made", [{}, {"apt_get": "exit 100", "sudo": "exit 1"}], ids=["no apt-get", "apt-get fails"])
+def test_no_browser_can_be_had(checkout: Path, made: dict[str, str]) -> None:
+    done = run_tests(checkout, bare(checkout, **made))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "need Chromium or Chrome; install it" in done.stderr
+
+
+def test_a_browser_that_is_there_is_used(checkout: Path) -> None:
+    done = run_tests(checkout, bare(checkout, google_chrome=""))
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "cli test"), done.stderr
+    assert "chromium" not in done.stderr
+
+
 def test_the_real_one_starts_without_pip(tmp_path: Path) -> None:
     done = run(ROOT / "run.sh", "check", str(ROOT / "rules.yaml"), folder=tmp_path)
     assert done.returncode == 0, done.stderr
