@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -85,6 +87,18 @@ async def test_a_provider_that_never_answers(monkeypatch: pytest.MonkeyPatch) ->
     assert desk.told.empty()
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
+
+
+async def test_nothing_holds_on_to_a_call_that_is_over() -> None:
+    """An answered one: its timers, legs and events would each keep all of it."""
+    desk, provider = Desk(), Peer()
+    answer = await provider.answer(await desk.offer("call_1"))
+    call = weakref.ref(desk.calls.find("call_1"))
+    desk.calls.answer("call_1", answer)
+    await desk.calls.close("the test is over")
+    await provider.close()
+    gc.collect()
+    assert call() is None
 
 
 def test_lag_is_a_median_and_nearly_the_worst() -> None:
