@@ -26,8 +26,11 @@ from mitmproxy.proxy.layers.http import SendHttp
 from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.proxy.layers.http._events import ErrorCode
 from mitmproxy.proxy.layers.http._events import RequestProtocolError
+from mitmproxy.proxy.layers.http._events import ResponseData
+from mitmproxy.proxy.layers.http._events import ResponseHeaders
 from mitmproxy.proxy.layers.http._events import ResponseProtocolError
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
+from mitmproxy.proxy.layers.http._hooks import HttpResponseHook
 
 from addons.answers import refusal
 
@@ -137,10 +140,19 @@ def _check_body_size(stream: HttpStream, request: bool) -> Generator[commands.Co
     if not request or limit is None or len(stream.request_body_buf) <= limit:
         return (yield from _original_check_body_size(stream, request))
     message = f"request body of at least {len(stream.request_body_buf)} bytes, at most {limit} are allowed"
-    yield SendHttp(ResponseProtocolError(stream.stream_id, message, ErrorCode.REQUEST_TOO_LARGE), stream.context.client)
+    yield from _hang_up(stream, refusal(413, message, headers={"connection": "close"}))
     stream.client_state = stream.state_errored
     stream.flow.live = False
     return True
+
+
+def _hang_up(stream: HttpStream, response: http.Response) -> Generator[commands.Command, Any, None]:
+    """Answer a request that is not over yet, as every other answer: addons see it. Then read no more of it."""
+    stream.flow.response = response
+    yield HttpResponseHook(stream.flow)
+    yield SendHttp(ResponseHeaders(stream.stream_id, response), stream.context.client)
+    yield SendHttp(ResponseData(stream.stream_id, response.raw_content or b""), stream.context.client)
+    yield commands.CloseConnection(stream.context.client)
 
 
 def _enough(stream: HttpStream) -> Generator[commands.Command, Any, None]:
