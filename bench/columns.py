@@ -90,6 +90,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         Column("last third", "audio_p99_last_ms", FINE),
         Column("audio lost", "audio_lost", "{:.4%}"),
         Column("RSS growth MB", "growth_mb"),
+        Column("of it media worker", "media_growth_mb"),
         Column("more files", "files_more", WHOLE),
         Column("more threads", "threads_more", WHOLE),
     ),

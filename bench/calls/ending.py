@@ -38,11 +38,21 @@ async def _gone(calls: Sequence[Call], began: float) -> float:
     return perf_counter() - began
 
 
+async def _only(port: int, key: dict[str, str]) -> str:
+    """The one live session, once those of earlier calls are over. Raises Lost."""
+    for _ in range(100):
+        listed = json.loads((await ask(port, "GET", "/api/sessions", key)).body)
+        live = [str(record["id"]) for record in listed["sessions"] if record["live"]]
+        if len(live) == 1:
+            return live[0]
+        await asyncio.sleep(0.05)
+    raise Lost(f"{len(live)} sessions are live, one was to be")
+
+
 async def _killed(control: Control, call: Call) -> float:
     """The only live call is ended at the control door."""
     key = {"Authorization": f"Bearer {control.token}"}
-    listed = json.loads((await ask(control.port, "GET", "/api/sessions", key)).body)
-    (session,) = [record["id"] for record in listed["sessions"] if record["live"]]
+    session = await _only(control.port, key)
     began = perf_counter()
     reply = await ask(control.port, "POST", f"/api/sessions/{session}/kill", key)
     if reply.status != 202:

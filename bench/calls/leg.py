@@ -50,10 +50,11 @@ class Association(RTCSctpTransport):
 
 
 class Leg:
-    """A caller (`offering`) or the provider's end of a call. Moments are `perf_counter` seconds."""
+    """A caller (`offering`) or the provider's end of a call, `strict` as in LoopbackConnection. Moments are `perf_counter` seconds."""
 
-    def __init__(self, *, offering: bool) -> None:
-        self.connection = LoopbackConnection(controlling=offering)
+    def __init__(self, *, offering: bool, strict: bool = False) -> None:
+        self.connection = LoopbackConnection(controlling=offering, strict=strict)
+        self._lite = strict
         gatherer = RTCIceGatherer([])
         gatherer._connection = self.connection
         self._ice = RTCIceTransport(gatherer)
@@ -83,7 +84,9 @@ class Leg:
         await self._ice.iceGatherer.gather()
         gatherer = self._ice.iceGatherer
         marks = tuple(self._dtls.getLocalParameters().fingerprints)
-        own = sdp.Transport(gatherer.getLocalParameters(), tuple(gatherer.getLocalCandidates()), marks)
+        ice = gatherer.getLocalParameters()
+        ice.iceLite = self._lite
+        own = sdp.Transport(ice, tuple(gatherer.getLocalCandidates()), marks)
         if not remote:
             return sdp.describe(own, setup, self._ssrc)
         return sdp.describe(own, setup, self._ssrc, remote.opus, remote.mids)

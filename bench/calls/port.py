@@ -13,6 +13,7 @@ from aioice import Connection
 from aioice.candidate import candidate_foundation
 from aioice.candidate import candidate_priority
 from aioice.ice import StunProtocol
+from aioice.stun import Message
 
 HOST: Final = "127.0.0.1"
 _BUFFER: Final = 1 << 18
@@ -40,10 +41,15 @@ class Port(StunProtocol):
 
 
 class LoopbackConnection(Connection):
-    """Gathers 127.0.0.1 alone; `tap` gets each SRTP packet as it came."""
+    """Gathers 127.0.0.1 alone; `tap` gets each SRTP packet as it came.
 
-    def __init__(self, *, controlling: bool) -> None:
+    A `strict` one behaves like OpenAI's ICE-lite server once it is nominated: it sends no checks of its own, and answers only those
+    that carry USE-CANDIDATE. Who does not repeat that in consent checks loses the call after half a minute.
+    """
+
+    def __init__(self, *, controlling: bool, strict: bool = False) -> None:
         super().__init__(ice_controlling=controlling)
+        self._strict = strict
         self.tap: Callable[[bytes], None] = ignore
 
     async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = 5) -> list[Candidate]:
@@ -55,6 +61,14 @@ class LoopbackConnection(Connection):
         port.local_candidate = Candidate(foundation, component, "udp", priority, HOST, number, "host")
         self._protocols.append(port)
         return [port.local_candidate]
+
+    def request_received(self, message: Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
+        if not self._strict or not self._nominated or "USE-CANDIDATE" in message.attributes:
+            super().request_received(message, addr, protocol)
+
+    async def query_consent(self) -> None:
+        if not self._strict:
+            await super().query_consent()
 
     def way(self) -> Callable[[bytes], None]:
         """Sends a datagram to the other side, once ICE is complete and until it has failed."""

@@ -18,9 +18,10 @@ _ids = count(1)
 
 
 class Provider:
-    """Knows its live legs, and by which name each caller introduced itself."""
+    """Knows its live legs, and by which name each caller introduced itself. Its legs are `strict` as in LoopbackConnection."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool = False) -> None:
+        self._strict = strict
         self.port = 0
         self.live: set[Leg] = set()
         self.failed: list[str] = []
@@ -48,7 +49,7 @@ class Provider:
         if not path.partition("?")[0].endswith("/calls"):
             return b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
         remote = sdp.read(body.decode())
-        leg = Leg(offering=False)
+        leg = Leg(offering=False, strict=self._strict)
         answer = (await leg.describe("active", remote)).encode()
         self._watch(leg, remote)
         head = f"Location: /v1/realtime/calls/rtc_{next(_ids)}\r\nContent-Type: application/sdp\r\nContent-Length: {len(answer)}"
@@ -94,8 +95,8 @@ class Provider:
 
 
 @asynccontextmanager
-async def providing() -> AsyncIterator[Provider]:
-    provider = Provider()
+async def providing(*, strict: bool = False) -> AsyncIterator[Provider]:
+    provider = Provider(strict=strict)
     server = await asyncio.start_server(provider.serve, "127.0.0.1", 0)
     provider.port = server.sockets[0].getsockname()[1]
     try:

@@ -64,6 +64,7 @@ def describe(own: Transport, setup: Literal["actpass", "active"], ssrc: int, opu
         "t=0 0",
         f"a=group:BUNDLE {audio} {channel}",
         "a=msid-semantic: WMS *",
+        *(["a=ice-lite"] if own.ice.iceLite else []),
         f"m=audio 9 UDP/TLS/RTP/SAVPF {opus}",
         *own.lines(setup),
         f"a=mid:{audio}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
@@ -56,15 +57,17 @@ class Passing:
                 self.failed.append(str(error) or type(error).__name__)
 
 
-def _held(meter: Meter) -> Sample:
-    return {"rss_mb": meter.rss() / _MB, "files": float(meter.files()), "threads": float(meter.threads())}
+def _held(meters: Mapping[str, Meter]) -> Sample:
+    whole = meters["whole"]
+    rss = {"rss_mb": whole.rss() / _MB, "media_rss_mb": meters["media"].rss() / _MB}
+    return {**rss, "files": float(whole.files()), "threads": float(whole.threads())}
 
 
 async def _watched(calls: Exchange, seconds: float, run: Run) -> list[Sample]:
     """A sample for each window until the time is over."""
-    samples, began, meter = [], perf_counter(), calls.target.meters()["whole"]
+    samples, began, meters = [], perf_counter(), calls.target.meters()
     while (at := perf_counter() - began) < seconds:
-        sample = {"at": at, **await calls.measure(min(WINDOW, seconds / 6)), **_held(meter)}
+        sample = {"at": at, **await calls.measure(min(WINDOW, seconds / 6)), **_held(meters)}
         samples.append(sample)
         run.say("  " + ", ".join(f"{name} {value:,.4g}" for name, value in sample.items()))
     return samples
@@ -77,7 +80,8 @@ def summary(samples: Sequence[Sample], passing: Passing) -> Row:
     sent = sum(sample["audio_sent"] for sample in samples)
     thirds = (("first", first), ("last", last))
     drift = {f"audio_{share}_{when}_ms": part[f"audio_{share}_ms"] for share in ("p50", "p99") for when, part in thirds}
-    more = {"growth_mb": last["rss_mb"] - first["rss_mb"], "files_more": last["files"] - first["files"]}
+    names = {"growth_mb": "rss_mb", "media_growth_mb": "media_rss_mb", "files_more": "files", "threads_more": "threads"}
+    more = {name: last[figure] - first[figure] for name, figure in names.items()}
     return {
         "minutes": (samples[-1]["at"] + WINDOW) / 60,
         "calls": samples[-1]["calls"],
@@ -85,7 +89,7 @@ def summary(samples: Sequence[Sample], passing: Passing) -> Row:
         "failures": len(passing.failed) + samples[-1]["dead"],
         "audio_lost": sum(sample["audio_lost"] * sample["audio_sent"] for sample in samples) / sent,
         "whole_ms": median(sample["whole_ms"] for sample in samples),
-        "threads_more": last["threads"] - first["threads"],
+        "refused": samples[-1]["refused"],
         **drift,
         **more,
     }
@@ -105,7 +109,7 @@ async def _soaked(run: Run, provider: Provider) -> Row:
 
 
 async def measure(run: Run) -> list[Row]:
-    async with providing() as provider:
+    async with providing(strict=True) as provider:
         try:
             row = await _soaked(run, provider)
         except (Refused, Lost) as error:

@@ -99,11 +99,13 @@ def test_rungs_are_medians_and_say_what_is_added() -> None:
 
 
 def test_a_soak_compares_its_last_third_with_its_first() -> None:
-    crossed = {"audio_p99_ms": 1.0, "audio_sent": 100.0, "audio_lost": 0.25, "whole_ms": 5.0, "files": 50.0, "threads": 3.0}
-    changing = [{"at": at * 10.0, "audio_p50_ms": 0.5 + at, "rss_mb": 100.0 + at, "dead": float(at == 2)} for at in range(3)]
+    crossed = {"audio_p99_ms": 1.0, "audio_sent": 100.0, "audio_lost": 0.25, "whole_ms": 5.0, "files": 50.0, "threads": 3.0, "refused": 0.0}
+    changing = [
+        {"at": at * 10.0, "audio_p50_ms": 0.5 + at, "rss_mb": 100.0 + at, "media_rss_mb": 50.0, "dead": float(at == 2)} for at in range(3)
+    ]
     samples = [sample(20, **crossed, **change) for change in changing]
     row = summary(samples, Passing(passed=4, failed=["ICE failed"]))
     assert row["audio_p50_last_ms"] - row["audio_p50_first_ms"] == 2
-    assert (row["growth_mb"], row["files_more"], row["threads_more"]) == (2, 0, 0)
+    assert (row["growth_mb"], row["media_growth_mb"], row["files_more"], row["threads_more"]) == (2, 0, 0, 0)
     assert (row["passed"], row["failures"], row["minutes"]) == (4, 2, 0.5)
     assert row["audio_lost"] == 0.25

@@ -144,3 +144,10 @@ def test_a_turn_has_a_question_and_an_answer_and_every_event_its_number() -> Non
     assert [talk.number(text) for text in texts] == list(range(talk.TURN))
     assert talk.number('{"type":"error","event_id":"event_1"}') is None
     assert talk.response() != talk.response()
+
+
+async def test_a_strict_provider_says_that_it_is_lite_and_connects() -> None:
+    async with providing(strict=True) as strict:
+        call = await Call.open(CallTarget(strict.port), strict)
+        assert call.alive
+        await call.close()
