@@ -65,20 +65,20 @@ def make(data: Path, folder: str) -> dict[str, Any]:
         return recording(folder, summary)
 
 
-def recording(folder: str, summary: dict[str, Any] | None) -> dict[str, Any]:
-    """What a session's record says of its sound, from what `peaks.json` says; None where there was no sound."""
-    said = summary or {"seconds": 0.0, "truncated": False, "failed": None, "skipped": [], "turns": []}
+def recording(folder: str, said: dict[str, Any]) -> dict[str, Any]:
+    """What a session's record says of its sound, from what `peaks.json` says, or would where there was none."""
+    ready = said["seconds"] > 0
     return {
-        "state": "ready" if summary else "empty",
+        "state": "ready" if ready else "failed" if said["failed"] else "empty",
         "folder": folder,
-        "stereo": f"{folder}/{STEREO}" if summary else None,
-        "peaks": f"{folder}/{PEAKS}" if summary else None,
+        "stereo": f"{folder}/{STEREO}" if ready else None,
+        "peaks": f"{folder}/{PEAKS}" if ready else None,
         "turns": [turn["turn"] for turn in said["turns"]],
         **{name: said[name] for name in ("seconds", "truncated", "failed", "skipped")},
     }
 
 
-def _made(path: Path, found: Gathered, tracks: dict[str, Track]) -> dict[str, Any] | None:
+def _made(path: Path, found: Gathered, tracks: dict[str, Track]) -> dict[str, Any]:
     facts: dict[str, Any] = {"version": VERSION, "truncated": found.cut, "failed": None, "skipped": found.skipped}
     if any((path / name).exists(follow_symlinks=False) for name in CALL.values()):
         _of_call(path, found, tracks, facts)
@@ -87,7 +87,7 @@ def _made(path: Path, found: Gathered, tracks: dict[str, Track]) -> dict[str, An
         spans = spans_of_messages(found, *_of_messages(path, found, tracks))
     spans = _audible(spans, tracks)
     if not any(track.length for track in tracks.values()):
-        return None
+        return {**facts, "seconds": 0.0, "turns": []}
     facts["truncated"] |= any(track.truncated for track in tracks.values()) or len(spans) > MOST_TURNS
     return write_products(path, tracks, dict(list(spans.items())[:MOST_TURNS]), facts)
 

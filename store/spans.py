@@ -67,9 +67,9 @@ def spans_by_clock(found: Gathered, tracks: dict[str, Track]) -> Spans:
 def _answering(found: Gathered) -> dict[int, tuple[float, float]]:
     """From when the provider began to send an answer's sound to when it was done.
 
-    Where it says neither: from when the answer began to the user's next words or the next answer.
+    A provider that never says so: from when the answer began to the user's next words or the next answer.
     """
-    begun: dict[int, float] = {turn: facts["began"] for turn, facts in found.turns.items()}
+    begun: dict[int, float] = {} if found.playbacks else {turn: facts["began"] for turn, facts in found.turns.items()}
     ended: dict[int, float] = {}
     for playback in found.playbacks:
         (begun if playback.facts["playback"] else ended)[playback.facts["turn"]] = playback.at

@@ -219,7 +219,7 @@ def test_a_torn_spool_is_read_to_its_last_complete_entry(tmp_path: Path) -> None
 
 def test_silence_is_no_recording(tmp_path: Path) -> None:
     recording = made(tmp_path, began(1, 1.0, None), mark(2.0, skipped="other"))
-    assert (recording["state"], recording["stereo"], recording["skipped"]) == ("empty", None, [])
+    assert (recording["state"], recording["stereo"], recording["skipped"]) == ("empty", None, ["other"])
     assert leftovers(tmp_path) == [FOLDER]
     finish(tmp_path, FOLDER)
     assert not (tmp_path / FOLDER).exists()

@@ -1,0 +1,67 @@
+"""A call whose sound is recorded: through the real program, over real media, without a browser."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openai import AsyncOpenAI
+from proxying import KEY
+from proxying import RULES
+from proxying import started_proxy
+from soundtools import wav
+
+from cli.call import Call
+from cli.call import mint
+from cli.call import with_secret
+from cli.conversation import SESSION
+from cli.sound import VOICE
+from simulator import Simulator
+from simulator.audio import silence
+from simulator.audio import speak
+from store.reader import LogReader
+
+WAV = RULES.replace("{content: full}", "{content: metadata, audio: wav}")
+
+
+async def ready(data: Path) -> dict[str, Any]:
+    """The session once its sound is ready."""
+    deadline, found = time.monotonic() + 20, []
+    while time.monotonic() < deadline:
+        found = LogReader(data).sessions()
+        if found and (found[0]["recording"] or {}).get("state") == "ready":
+            return found[0]
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"no sound: {found}")
+
+
+async def test_both_sides_of_a_call_and_its_turn(tmp_path: Path) -> None:
+    async with Simulator() as simulator:
+        rules = f'{WAV}providers:\n  sim: {{kind: simulator, url: "http://{simulator.address}"}}\nroutes: [{{name: all, provider: sim}}]\n'
+        async with started_proxy(tmp_path, rules) as proxy:
+            async with AsyncOpenAI(base_url=proxy.base_url, api_key=KEY) as client:
+                secret = await mint(client, {**SESSION, "model": "gpt-realtime"})
+            async with Call(with_secret(proxy.base_url, secret)) as call:
+                await call.microphone.say(speak("Hello, can you hear me?", VOICE) + silence(700, VOICE))
+                async for event in call.events():
+                    if event["type"] == "output_audio_buffer.stopped":
+                        break
+                heard = call.ear.audible
+            session = await ready(proxy.data)
+    folder = proxy.data / session["recording"]["folder"]
+    assert (session["transport"], session["recording"]["turns"]) == ("webrtc", [1])
+    stereo, (turn,) = wav(folder / "stereo.wav"), json.loads((folder / "peaks.json").read_text())["turns"]
+    said, answered = stereo.sounding(0), stereo.sounding(1)
+    assert said[1] - said[0] == pytest.approx(len(speak("Hello, can you hear me?")) / 48_000, abs=0.3)
+    assert said[1] < answered[0]
+    assert (turn["user"][0] <= said[0] + 0.1, turn["user"][1] >= said[1]) == (True, True)
+    assert turn["model"] == pytest.approx(answered, abs=0.3)
+    assert answered[1] - answered[0] == pytest.approx(heard, abs=1.0)
+    assert {path.name for path in folder.iterdir()} == {
+        *("stereo.wav", "peaks.json", "1-user.wav", "1-model.wav"),
+        *("client.ogg", "upstream.ogg", "recording.json"),
+    }
