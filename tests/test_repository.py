@@ -17,9 +17,9 @@ from cli.__main__ import app
 ROOT = Path(__file__).parents[1]
 
 TOP = {
-    *("addons", "bench", "cli", "data", "docs", "providers", "realtime", "rules", "simulator", "store", "tests", "web", ".ci"),
+    *("addons", "bench", "cli", "data", "docs", "providers", "realtime", "rules", "sidecar", "simulator", "store", "tests", "web"),
     *("README.md", "LICENSE", "pyproject.toml", "requirements.txt", "requirements-test.txt", "rules.yaml", "run.sh"),
-    *(".gitignore", ".python-version"),
+    *(".ci", ".gitignore", ".python-version"),
 }
 
 MACHINE = re.compile(
