@@ -16,17 +16,13 @@ from typing import Any
 from typing import Final
 from typing import Literal
 
-from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data
 from werkzeug.sansio.multipart import Epilogue
-from werkzeug.sansio.multipart import Event
 from werkzeug.sansio.multipart import Field
 from werkzeug.sansio.multipart import File
 from werkzeug.sansio.multipart import MultipartDecoder
-from werkzeug.sansio.multipart import MultipartEncoder
 from werkzeug.sansio.multipart import NeedData
-from werkzeug.sansio.multipart import Preamble
 
 from addons.admission import NotAdmitted
 
@@ -39,12 +35,27 @@ Form = Literal["raw", "multipart", "json"]
 _ALLOWED: Final = f"{SDP}, or {MULTIPART} with the parts sdp and session"
 
 
+_TYPES: Final[Mapping[str, str]] = {"sdp": SDP, "session": JSON}
+"""The parts that make an offer, and what each is."""
+_ESCAPED: Final = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
+"""In the names of parts and files, as browsers write them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a multipart body, as sent."""
+    """One part of a multipart body: what goes on of it."""
 
-    head: Field | File
+    name: str
     data: bytes
+    file: str | None = None
+    type: str | None = None
+
+    def written(self) -> bytes:
+        """Its head and its data. Nothing else of a head goes on, lest the provider reads other data than was looked at here."""
+        file = f'; filename="{self.file.translate(_ESCAPED)}"' if self.file is not None else ""
+        lines = [f'Content-Disposition: form-data; name="{self.name.translate(_ESCAPED)}"{file}']
+        lines += [f"Content-Type: {self.type}"] if self.type is not None else []
+        return "\r\n".join([*lines, "", ""]).encode() + self.data
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,12 @@ class CallBody:
         named = (self.session or {}).get("model")
         return named.strip() or None if isinstance(named, str) else None
 
+    @property
+    def session_text(self) -> bytes:
+        """The configuration as the provider will read it."""
+        said = next((part.data for part in self.parts if part.name == "session"), None)
+        return json.dumps(self.session).encode() if said is None or self.changed else said
+
     def configured(self, session: dict[str, Any]) -> CallBody:
         """The same offer with this configuration; a raw one becomes multipart, the only form that has room for it."""
         return replace(self, session=session, changed=True, form="multipart" if self.form == "raw" else self.form)
@@ -76,8 +93,8 @@ class CallBody:
         if self.form == "json":
             transport = {**self.document["transport"], "sdp": sdp}
             return JSON, json.dumps({**self.document, "session": self.session, "transport": transport}).encode()
-        session = json.dumps(self.session).encode() if self.changed else None
-        return f"{MULTIPART}; boundary={boundary}", _multipart(self.parts, {"sdp": sdp.encode(), "session": session}, boundary)
+        changed = {"sdp": sdp.encode(), **({"session": self.session_text} if self.session is not None else {})}
+        return f"{MULTIPART}; boundary={boundary}", _multipart(self.parts, changed, boundary)
 
     def answer(self, content_type: str, body: bytes) -> str:
         """The provider's SDP in its answer to this offer. Raises NotAdmitted for an answer without one."""
@@ -129,7 +146,7 @@ def _text(data: bytes, what: str) -> str:
 
 def _session(data: bytes) -> dict[str, Any]:
     try:
-        session = json.loads(data)
+        session = json.loads(data.decode())
     except (ValueError, RecursionError):
         raise NotAdmitted(400, "bad_session", "the part session is not valid JSON", param="session") from None
     if not isinstance(session, dict):
@@ -151,7 +168,7 @@ def _parts(body: bytes, boundary: object) -> CallBody:
     if not isinstance(boundary, str) or not boundary:
         raise NotAdmitted(400, "bad_multipart", "the content type names no boundary")
     parts = tuple(_read(body, boundary))
-    named = {part.head.name: part.data for part in parts}
+    named = {part.name: part.data for part in parts}
     if len(named) != len(parts):
         raise NotAdmitted(400, "bad_multipart", "a part stands more than once")
     if "sdp" not in named:
@@ -171,7 +188,7 @@ def _read(body: bytes, boundary: str) -> list[Part]:
         decoder.receive_data(None)
         while not isinstance(event := decoder.next_event(), Epilogue | NeedData):
             if isinstance(event, Field | File):
-                parts.append(Part(event, b""))
+                parts.append(_part(event))
             elif isinstance(event, Data):
                 parts[-1] = replace(parts[-1], data=parts[-1].data + event.data)
     except RequestEntityTooLarge:
@@ -183,19 +200,19 @@ def _read(body: bytes, boundary: str) -> list[Part]:
     return parts
 
 
-def _multipart(parts: tuple[Part, ...], changed: Mapping[str, bytes | None], boundary: str) -> bytes:
-    """All parts as they were, those named in `changed` with other data, or added where there was none."""
-    heads = {"sdp": SDP, "session": JSON}
-    known = {part.head.name for part in parts}
-    added = [Part(_head(name, heads[name]), b"") for name in heads if name not in known and changed[name] is not None]
-    encoder = MultipartEncoder(boundary.encode())
-    written = [encoder.send_event(Preamble(data=b""))]
-    for part in (*parts, *added):
-        replaced = changed.get(part.head.name)
-        events: tuple[Event, ...] = (part.head, Data(data=part.data if replaced is None else replaced, more_data=False))
-        written += [encoder.send_event(event) for event in events]
-    return b"".join([*written, encoder.send_event(Epilogue(data=b""))])
+def _part(head: Field | File) -> Part:
+    """A part without its data. Raises ValueError for one without a name, of which the decoder makes None."""
+    if not head.name:
+        raise ValueError("a part has no name")
+    return Part(
+        head.name, b"", head.filename if isinstance(head, File) else None, _TYPES.get(head.name) or head.headers.get("content-type")
+    )
 
 
-def _head(name: str, content_type: str) -> Field:
-    return Field(name=name, headers=Headers({"content-type": content_type}))
+def _multipart(parts: tuple[Part, ...], changed: Mapping[str, bytes], boundary: str) -> bytes:
+    """All parts in order, those named in `changed` with that data, or added where there was none."""
+    known = {part.name for part in parts}
+    all_parts = [replace(part, data=changed.get(part.name, part.data)) for part in parts]
+    all_parts += [Part(name, data, type=_TYPES[name]) for name, data in changed.items() if name not in known]
+    between = f"--{boundary}".encode()
+    return b"".join(between + b"\r\n" + part.written() + b"\r\n" for part in all_parts) + between + b"--\r\n"

@@ -47,17 +47,19 @@ def configured(body: CallBody, token: Token | None) -> CallBody:
 
 
 def checked(body: CallBody, session: Session) -> CallBody:
-    """The offer with the model names that the provider knows. Raises NotAdmitted for a model that is not allowed.
+    """The offer with the model names that the provider knows. Raises NotAdmitted for a model that is not allowed, or may be another one.
 
     A configuration in an offer is what `session.update` would say, and is judged as that.
     """
     if body.session is None:
         return body
-    said = Frame(True, json.dumps({"type": "session.update", "session": body.session}).encode(), at=session.opened)
+    said = Frame(True, b'{"type":"session.update","session":' + body.session_text + b"}", at=session.opened)
     verdict = session.pin.check(said)
     if verdict is None or verdict.action == "pass":
         return body
     if verdict.action == "replace":
         return body.configured(json.loads(verdict.payload)["session"])
     error: dict[str, Any] = json.loads(verdict.reply[0])["error"] if verdict.reply else {}
-    raise NotAdmitted(403, "model_not_allowed", error.get("message") or verdict.close.reason, param="model")
+    code = error.get("code") or "model_not_allowed"
+    status = 403 if code == "model_not_allowed" else 400
+    raise NotAdmitted(status, code, error.get("message") or verdict.close.reason, param="model")
