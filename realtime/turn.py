@@ -127,7 +127,7 @@ class Turn:
 
     @property
     def ended(self) -> bool:
-        """True once the turn has its status; only its input, tool results and truncation may still be amended."""
+        """True once the turn has its status; only its input, tool results, truncation and sound of a call may still be amended."""
         return self.status != "open"
 
     @property

@@ -77,7 +77,7 @@ class TurnBook:
         return turn
 
     def end(self, turn: Turn, status: Status, reason: str | None, at: float, user: UserSide) -> None:
-        """Give an open turn its status. Only its input, tool results and truncation can be amended afterwards."""
+        """Give an open turn its status. Only its input, tool results, truncation and sound of a call can be amended afterwards."""
         turn.status = status
         turn.reason = None if reason is None else name(reason)
         turn.clocks.finished = at

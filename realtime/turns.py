@@ -18,6 +18,7 @@ from typing import Final
 from realtime import signals
 from realtime.errors import turn_error
 from realtime.inputs import Input
+from realtime.playing import Playing
 from realtime.recent import Recent
 from realtime.requests import Request
 from realtime.requests import Requests
@@ -46,7 +47,7 @@ class TurnTracker:
     `offset` turns the monotonic times of `apply` into Unix time; `text_limit` is the bytes of text kept a turn.
     """
 
-    __slots__ = ("_book", "_offset", "_requests", "_settings", "_speaking", "_tools", "_user", "closed", "errors")
+    __slots__ = ("_book", "_offset", "_playing", "_requests", "_settings", "_speaking", "_tools", "_user", "closed", "errors")
     _handlers: ClassVar[dict[type, Handler]]
 
     def __init__(self, session: str, *, offset: float = 0.0, text_limit: int = TEXT_LIMIT) -> None:
@@ -61,6 +62,7 @@ class TurnTracker:
         self._offset = offset
         self._speaking: Recent[str, Turn] = Recent(MAX_SPEAKING)
         """Whose answer the newest output items are."""
+        self._playing = Playing()
 
     def apply(self, signal: Signal, *, from_client: bool, at: float) -> None:
         """Take one signal in. `at` is the monotonic time of its message in seconds."""
@@ -79,6 +81,7 @@ class TurnTracker:
         if self.closed:
             return
         self.closed = True
+        self._book.touch(self._playing.close(at))
         for turn in list(self._book.open.values()):
             self._book.interrupt(turn, reason, at, self._user)
         for request in self._requests.unanswered():
@@ -144,8 +147,8 @@ class TurnTracker:
         user.appended = at
 
     def _speech_started(self, signal: signals.SpeechStarted, _from_client: bool, at: float) -> None:
-        last = self._book.last
-        for turn in (*self._book.open.values(), *([last] if last is not None and last.playing else ())):
+        playing_on = [turn for turn in self._playing.now if turn.ended]
+        for turn in (*self._book.open.values(), *playing_on):
             if turn.conversing:
                 turn.interrupt(at)
                 self._book.touch([turn])
@@ -233,20 +236,9 @@ class TurnTracker:
 
     def _playback(self, signal: signals.Playback, _from_client: bool, at: float) -> None:
         """The sound of an answer starts or ends; it may play on when the answer is done."""
-        last = self._book.last
-        turn = self._book.open.get(signal.response_id) or (last if last is not None and last.id == signal.response_id else None)
-        if turn is None:
-            return
-        turn.playing = signal.started
-        turn.clocks.last_audio = at
-        if signal.started:
-            turn.clocks.first_audio = turn.clocks.first_audio or at
-            turn.clocks.first_output = turn.clocks.first_output or at
-        elif turn.clocks.first_audio is not None:
-            turn.spoke.before = at - turn.clocks.first_audio
-        if signal.cleared:
-            turn.interrupt(at)
-        self._book.touch([turn])
+        turn = self._playing.take(signal, at)
+        if turn is not None:
+            self._book.touch([turn])
 
     def _text_out(self, signal: signals.TextOut, _from_client: bool, at: float) -> None:
         turn = self._answering(signal.response_id, at)
@@ -326,6 +318,7 @@ class TurnTracker:
         inputs = [*(request.inputs if request else ()), *self._taken(out_of_band)]
         turn = self._respond(key, at, request, inputs, out_of_band=out_of_band)
         turn.clocks.started = at
+        self._playing.add(turn)
         return turn
 
     def _unstarted(self, request: Request, at: float, reason: str) -> Turn:

@@ -51,3 +51,26 @@ def test_sound_that_was_heard_to_its_end_is_not_interrupted_by_later_speech() ->
 def test_playback_of_an_unknown_answer_begins_no_turn() -> None:
     talk = Talk() << Playback("r9", started=True) << Playback(None, started=False)
     assert talk.all() == []
+
+
+def test_an_answer_is_heard_while_later_ones_are_done() -> None:
+    talk = asked(Talk()) << Playback("r1", started=True) << ResponseFinished("r1")
+    talk << ResponseStarted("r2") << ResponseFinished("r2") << Playback("r1", started=False)
+    talk << Playback("r2", started=True) << Playback("r2", started=False)
+    first, second = talk.all()
+    assert (first["audio"]["out_seconds"], second["audio"]["out_seconds"]) == (0.4, 0.1)
+
+
+def test_who_speaks_up_while_an_earlier_answer_plays_interrupts_it() -> None:
+    talk = asked(Talk()) << Playback("r1", started=True) << ResponseFinished("r1") << ResponseStarted("r2") << ResponseFinished("r2")
+    talk << SpeechStarted("i2") << Playback("r1", started=False, cleared=True)
+    assert [turn["interrupted"] for turn in talk.all()[:2]] == [True, False]
+
+
+def test_what_plays_when_the_call_ends_was_heard_up_to_then() -> None:
+    talk = asked(Talk()) << Playback("r1", started=True) << ResponseFinished("r1")
+    assert talk.changed()[0]["audio"]["out_seconds"] == 0.0
+    talk.close()
+    (record,) = talk.changed()
+    assert record["audio"]["out_seconds"] == 0.2
+    assert (record["status"], record["interrupted"]) == ("completed", False)
