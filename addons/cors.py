@@ -11,6 +11,7 @@ from mitmproxy import http
 
 from addons.answers import refusal
 from addons.hostnames import names_server
+from addons.seam import TOLD
 from addons.tap import Tap
 from addons.tap import door_of
 from providers.base import Endpoint
@@ -30,7 +31,6 @@ MAX_AGE: Final = 600
 
 _POSTED: Final = frozenset(("calls", *CONTROLS, *SECRETS))
 _VARIES: Final = {"vary": "Origin"}
-_ORIGIN: Final = "voicetap.origin"
 _PREFLIGHT: Final = "voicetap.preflight"
 _PRIVATE: Final = "access-control-request-private-network"
 
@@ -50,7 +50,7 @@ class Origins:
             message = f"origin {origin[:100]!r} is not allowed; list it under listen.origins in rules.yaml"
             flow.response = refusal(403, message, code="origin_not_allowed", headers=_VARIES)
             return
-        flow.metadata[_ORIGIN] = origin
+        flow.metadata[TOLD] = {"access-control-allow-origin": origin, "access-control-expose-headers": EXPOSED, **_VARIES}
         if request.method == "OPTIONS" and "access-control-request-method" in request.headers:
             flow.metadata[_PREFLIGHT] = True
             flow.response = _preflight(request)
@@ -65,8 +65,7 @@ class CorsHeaders:
             return
         if _PREFLIGHT not in flow.metadata:
             _forget(response)
-        if (origin := flow.metadata.get(_ORIGIN)) is not None:
-            response.headers.update({"access-control-allow-origin": origin, "access-control-expose-headers": EXPOSED, **_VARIES})
+        response.headers.update(flow.metadata.get(TOLD, {}))
 
 
 def _allowed(tap: Tap, request: http.Request) -> bool:

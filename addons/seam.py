@@ -30,7 +30,6 @@ from mitmproxy.proxy.layers.http._events import ResponseData
 from mitmproxy.proxy.layers.http._events import ResponseHeaders
 from mitmproxy.proxy.layers.http._events import ResponseProtocolError
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
-from mitmproxy.proxy.layers.http._hooks import HttpResponseHook
 
 from addons.answers import refusal
 
@@ -45,6 +44,9 @@ ANSWERED: Final = "voicetap.answered"
 
 BODY_LIMIT: Final = "voicetap.body_limit"
 """Key of `flow.metadata`: the most bytes a request body may have."""
+
+TOLD: Final = "voicetap.told"
+"""Key of `flow.metadata`: headers of every answer to this request, whoever makes it."""
 
 MAX_HEAD: Final = 64 * 1024
 """Bytes of a request line and headers."""
@@ -140,16 +142,18 @@ def _check_body_size(stream: HttpStream, request: bool) -> Generator[commands.Co
     if not request or limit is None or len(stream.request_body_buf) <= limit:
         return (yield from _original_check_body_size(stream, request))
     message = f"request body of at least {len(stream.request_body_buf)} bytes, at most {limit} are allowed"
-    yield from _hang_up(stream, refusal(413, message, headers={"connection": "close"}))
+    yield from _hang_up(stream, refusal(413, message))
     stream.client_state = stream.state_errored
     stream.flow.live = False
     return True
 
 
 def _hang_up(stream: HttpStream, response: http.Response) -> Generator[commands.Command, Any, None]:
-    """Answer a request that is not over yet, as every other answer: addons see it. Then read no more of it."""
-    stream.flow.response = response
-    yield HttpResponseHook(stream.flow)
+    """Answer a request that is not over yet, and read no more of it.
+
+    Not by way of a hook: mitmproxy forgets to close a connection that is given up while more of it waits to be handled.
+    """
+    response.headers.update({"connection": "close", **stream.flow.metadata.get(TOLD, {})})
     yield SendHttp(ResponseHeaders(stream.stream_id, response), stream.context.client)
     yield SendHttp(ResponseData(stream.stream_id, response.raw_content or b""), stream.context.client)
     yield commands.CloseConnection(stream.context.client)
