@@ -84,10 +84,12 @@ async def test_a_call_with_a_key_and_a_form(stage: Stage):
         assert [tool["name"] for tool in created["session"]["tools"]] == ["get_weather"]
         call.send({"type": "response.create", "response": {"output_modalities": ["text"], "instructions": "Greet the user."}})
         done = await until(call, "response.done")
+        call.send({"type": "response.create", "response": {"instructions": "Tell me a story."}})
+        await call.ear.hears(0.5)
     session, turns = await stage.recorded(before)
     assert call.answer.location.rpartition("/")[2].startswith("call_")
     assert done["response"]["status"] == "completed"
-    assert [turn["status"] for turn in turns] == ["completed"]
+    assert [turn["audio"]["out_seconds"] > 0.3 for turn in turns] == [False, True], "he hung up while it was being said"
     assert session["principal"] == "tester"
 
 
