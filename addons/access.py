@@ -117,7 +117,7 @@ class Access:
         return refusal(421, f"this gateway answers to loopback names only, not to {name[:100]!r}", code="misdirected_request")
 
     def _credential(self, flow: http.HTTPFlow, endpoint: Endpoint, presented: Presented) -> None:
-        if presented.value and presented.value.startswith(TICKET) and (ticket := self.tap.tickets.take(presented.value)) is not None:
+        if (ticket := self._ticket(flow, endpoint, presented)) is not None:
             flow.metadata[CALLER] = Caller(endpoint, presented, None, ticket)
             return
         if presented.value and presented.value.startswith(EPHEMERAL):
@@ -135,6 +135,12 @@ class Access:
             reason, code = "no key: send a voicetap key as `Authorization: Bearer vt_…`", "missing_api_key"
         logger.warning("refused %s: %s", endpoint.path, reason)
         refuse_credential(flow, presented, reason, code)
+
+    def _ticket(self, flow: http.HTTPFlow, endpoint: Endpoint, presented: Presented) -> Ticket | None:
+        """What our own sidecar shows; it opens the socket of its call, once, and nothing else."""
+        text = presented.value or ""
+        opens = text.startswith(TICKET) and flow.request.method == "GET" and endpoint.endpoint == "realtime"
+        return self.tap.tickets.take(text) if opens else None
 
     def _ephemeral(self, flow: http.HTTPFlow, endpoint: Endpoint, presented: Presented, text: str) -> None:
         if self.tap.rules.foreign_secrets == "pass" and not text.startswith(TOKEN):

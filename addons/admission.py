@@ -83,7 +83,8 @@ class Admission:
         """`model` is the one named in a body, where that counts before the URL's. Raises NotAdmitted."""
         if malformed(flow.request.headers.items(multi=True)):
             raise NotAdmitted(400, "malformed_header", "a header has a line break or another control character in it")
-        self._check_room(caller)
+        if caller.endpoint.endpoint != "hangup":
+            self._check_room(caller)
         if (call := self._call(caller)) is not None:
             return await self._of_call(flow, caller, call)
         if caller.token is not None:
@@ -108,7 +109,7 @@ class Admission:
         if named is None:
             return None
         found = self.tap.calls.find(named, caller.principal)
-        ours = named.startswith(CALL_PREFIX) or self.tap.calls.get(named) is not None
+        ours = named.startswith(CALL_PREFIX) or self.tap.calls.knows(named)
         if found is None and (ours or caller.token is not None):
             raise NotAdmitted(404, "unknown_call", f"there is no call {named[:80]!r}, or no longer")
         return found

@@ -64,10 +64,14 @@ class Registry:
             del self._calls[next(iter(self._calls))]
         self._calls[call.id] = call
 
-    def find(self, call_id: str, principal: str) -> Call | None:
-        """A call of this principal; None for one of somebody else, as for one that never was."""
-        call = self._calls.get(call_id)
+    def find(self, named: str, principal: str) -> Call | None:
+        """A call of this principal by our id or the provider's; None for one of somebody else, as for one that never was."""
+        call = self._named(named)
         return call if call is not None and call.principal == principal and call.until > time.monotonic() else None
+
+    def knows(self, named: str) -> bool:
+        """Whether an id is that of a call, ours or the provider's, whoever it belongs to."""
+        return self._named(named) is not None
 
     def get(self, call_id: str) -> Call | None:
         """A call, whoever it belongs to; for the proxy's own use."""
@@ -80,6 +84,10 @@ class Registry:
 
     def forget(self, call: Call) -> None:
         self._calls.pop(call.id, None)
+
+    def _named(self, named: str) -> Call | None:
+        found = self._calls.get(named)
+        return found or next((call for call in self._calls.values() if call.link.upstream_id == named), None)
 
     def __iter__(self) -> Iterator[Call]:
         return iter(self._calls.values())

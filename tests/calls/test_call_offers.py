@@ -179,29 +179,25 @@ async def test_a_session_that_may_be_read_in_two_ways(board: Switchboard, what: 
     assert await refused(board, narrow(AMBIGUOUS[what]), model=None, key=OTHER_KEY, Content_Type=FORM) == (400, "ambiguous_event")
 
 
-HIDDEN = 'Content-Disposition: form-data; name="{}"\r\n{}\r\n'
+OTHER = json.dumps({"type": "realtime", "model": "gpt-4o-realtime", "q": "=22"})
 
 
 @pytest.mark.parametrize(
-    ("name", "head"),
+    ("name", "head", "data"),
     [
-        ('x\\"; name=\\"session', ""),
-        ('x"; filename="y\\"; name=\\"session', ""),
-        ("session", "Content-Transfer-Encoding: quoted-printable\r\n"),
-        ("session", 'Content-Disposition: form-data; name="x"\r\n'),
-        ("session", "Content-Type: application/json; charset=utf-16\r\n"),
+        ('x\\"; name=\\"session', "", OTHER),
+        ('x"; filename="y\\"; name=\\"session', "", OTHER),
+        ("session", "Content-Transfer-Encoding: quoted-printable\r\n", json.dumps(GOOD)),
+        ("session", 'Content-Disposition: form-data; name="x"\r\n', json.dumps(GOOD)),
+        ("session", "Content-Type: application/json; charset=utf-16\r\n", json.dumps(GOOD)),
     ],
 )
-async def test_a_part_reaches_the_provider_as_it_was_read_here(board: Switchboard, name: str, head: str):
+async def test_a_part_reaches_the_provider_as_it_was_read_here(board: Switchboard, name: str, head: str, data: str):
     """Whatever the provider's parser makes of a part's head, it finds no other session than the one that was judged."""
     phone = Phone()
-    other = '{"model": "gpt-4o-realtime", "q": "=22"}' if name != "session" else '{"type": "realtime", "model": "gpt-realtime"}'
-    parts = form(("sdp", await phone.offer()), ("session", json.dumps(GOOD))) if name != "session" else form(("sdp", await phone.offer()))
-    body = (
-        parts.removesuffix(b"--xyz--\r\n")
-        + f"--xyz\r\n{HIDDEN.format(name, head)}\r\n{other}\r\n--xyz--\r\n".replace("\r\n\r\n\r\n", "\r\n\r\n").encode()
-    )
-    answer = await board.offer(body, model=None, key=OTHER_KEY, Content_Type=FORM)
+    parts = [("sdp", await phone.offer())] if name == "session" else [("sdp", await phone.offer()), ("session", json.dumps(GOOD))]
+    crafted = f'--xyz\r\nContent-Disposition: form-data; name="{name}"\r\n{head}\r\n{data}\r\n--xyz--\r\n'
+    answer = await board.offer(form(*parts, end=crafted), model=None, key=OTHER_KEY, Content_Type=FORM)
     assert answer.status_code == 201, answer.text
     await phone.accept(answer.text)
     await phone.until("session.created")
