@@ -33,6 +33,7 @@ CALL_SECONDS: Final = 10.0
 """How long the media process may take to complete its files after a call."""
 DRAIN_SECONDS: Final = 10.0
 """How long a shutdown waits for products; what is not made by then is made after the next start."""
+_FINISHED: Final = "finished recording"
 
 
 class Sounds:
@@ -107,7 +108,8 @@ class Sounds:
 
     async def _stop(self) -> None:
         for task in self._tasks:
-            task.cancel()
+            if task.get_name() != _FINISHED:
+                task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._maker.stop()
 
@@ -146,7 +148,7 @@ class Sounds:
         if recording["failed"]:
             logger.error("%s: its sound is not complete: %s", session, recording["failed"])
         if recording["state"] != "failed":
-            self._start(asyncio.to_thread(soundfolder.finish, self.data, folder), "finished recording")
+            self._start(asyncio.to_thread(soundfolder.finish, self.data, folder), _FINISHED)
 
     async def _watch(self) -> None:
         while True:

@@ -48,9 +48,12 @@ def open_private(path: Path) -> int:
     return _checked(descriptor, own=True)
 
 
-def open_reading(path: Path) -> int:
-    """A descriptor that reads. Raises OSError, also for a link or anything that is not a regular file."""
-    return _checked(os.open(path, os.O_RDONLY | _SAFE), own=False)
+def open_reading(path: Path | str, folder: int | None = None) -> int:
+    """A descriptor that reads; `folder` is one from which a relative path starts.
+
+    Raises OSError, also for a link or anything that is not a regular file.
+    """
+    return _checked(os.open(path, os.O_RDONLY | _SAFE, dir_fd=folder), own=False)
 
 
 def open_anew(path: Path) -> int:
@@ -74,6 +77,14 @@ def _checked(descriptor: int, *, own: bool) -> int:
 def _set_mode(descriptor: int, mode: int) -> None:
     if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
         os.fchmod(descriptor, mode)
+
+
+def is_at(descriptor: int, path: Path) -> bool:
+    """Whether the open file is the one that has this name now: another process may have put a new one in its place."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    except FileNotFoundError:
+        return False
 
 
 def lock(descriptor: int, wait: float = 0.0) -> None:

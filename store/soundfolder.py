@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from store.files import open_reading
 from store.files import private_folder
 
 FOLDER: Final = "audio"
@@ -26,7 +27,6 @@ CALL_SUMMARY: Final = "recording.json"
 _SESSION: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _IN: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 def relative(started_at: str, session: str) -> str:
@@ -57,7 +57,7 @@ def open_product(data: Path, folder: str, name: str) -> int:
         for step in folder.split("/"):
             outside, inside = inside, os.open(step, _IN, dir_fd=inside)
             os.close(outside)
-        return os.open(name, _FILE, dir_fd=inside)
+        return open_reading(name, inside)
     finally:
         os.close(inside)
 
