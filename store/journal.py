@@ -31,18 +31,18 @@ class Journal:
 
     def open(self, wait: float = 0.0) -> int:
         """Open and lock the file, cut an unfinished last line; returns the descriptor. Raises OSError, LogLocked."""
-        if self._descriptor is None:
+        while self._descriptor is None:
             descriptor = open_private(self.path)
             try:
                 lock(descriptor, wait)
-                self._cut(descriptor)
+                if _is_at(descriptor, self.path):
+                    self._cut(descriptor)
+                    self._descriptor = descriptor
             except BlockingIOError:
-                os.close(descriptor)
                 raise LogLocked(f"{self.path}: another process is writing to it; stop it or wait until it is done") from None
-            except OSError:
-                os.close(descriptor)
-                raise
-            self._descriptor = descriptor
+            finally:
+                if self._descriptor is None:
+                    os.close(descriptor)
         return self._descriptor
 
     def append(self, lines: bytes) -> None:
@@ -62,6 +62,24 @@ class Journal:
             raise
         self.size += len(data)
 
+    def replace(self, lines: bytes) -> None:
+        """Begin the file anew with these lines, in one step: whoever opens it finds the old one whole or the new one. Raises OSError."""
+        old = self.open()
+        beside = self.path.with_name(f"{self.path.name}.new")
+        beside.unlink(missing_ok=True)
+        new = open_private(beside)
+        try:
+            lock(new)
+            write_all(new, HEADER + lines)
+            os.fsync(new)
+            os.rename(beside, self.path)
+        except OSError:
+            os.close(new)
+            raise
+        self._descriptor, self.size = new, len(HEADER) + len(lines)
+        os.close(old)
+        sync_folder(self.path.parent)
+
     def close(self) -> None:
         """Give up the lock and the descriptor; the next append opens the file again."""
         if self._descriptor is not None:
@@ -79,3 +97,11 @@ class Journal:
         """Take back what a failed attempt wrote; after a failed fsync the kernel may have dropped it, so it is written anew."""
         if os.fstat(descriptor).st_size != self.size:
             os.ftruncate(descriptor, self.size)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether the open file is the one that has this name now: another process may have put a new one in its place."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    except FileNotFoundError:
+        return False

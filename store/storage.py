@@ -38,6 +38,9 @@ from store.tables import Tables
 LOCK_WAIT: Final = 5.0
 """Seconds for which a change waits for other processes that write to the same file."""
 
+TIDIED: Final = 1 << 20
+"""Bytes of a file that are not worth writing anew, however much of them is history."""
+
 Sink = Callable[[bytes], None]
 """Takes one encoded line. Raises LogUnavailable when it cannot keep it."""
 
@@ -53,6 +56,7 @@ class AppendStorage(Storage):
         self._replay = Replay(self.path, keep=sink is None)
         self._journal = Journal(self.path)
         self._depth = 0
+        self._tidied = 0
         self._replay.refresh()
 
     @property
@@ -108,6 +112,20 @@ class AppendStorage(Storage):
                 self._journal.append(data)
             except OSError as error:
                 raise LogUnavailable(explained(error, self.path)) from error
+            self._replay.refresh()
+
+    def tidy(self) -> None:
+        """Write the file anew where it has grown to twice what it was after the last time, or to a first MiB. Raises as `append`."""
+        with self.exclusive():
+            if self._sink is not None or self._journal.size < max(TIDIED, 2 * self._tidied):
+                return
+            at = stamp(self._clock())
+            lines = [encode(Line(table=name, at=at, put=rows)) for name, rows in self.tables.rows.items() if rows]
+            try:
+                self._journal.replace(b"".join(lines))
+            except OSError as error:
+                raise LogUnavailable(explained(error, self.path)) from error
+            self._tidied = self._journal.size
             self._replay.refresh()
 
     def read(self) -> dict[str, dict[str, Any]] | None:

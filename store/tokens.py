@@ -141,6 +141,7 @@ class Tokens:
             room = [_counted(working, token.principal) for token in tokens]
             if any(room):
                 self._state.tokens.insert_multiple(_row(token) for token, fits in zip(tokens, room, strict=True) if fits)
+            self._state.storage.tidy()
             return room
 
     def use(self, token_id: str) -> bool:

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -211,3 +212,83 @@ def test_the_shape_of_the_file(path: Path) -> None:
 
 def test_a_path_may_be_text(path: Path) -> None:
     assert AppendStorage(str(path)).path == path
+
+
+def grown(path: Path, rows: int = 40) -> AppendDB:
+    """A file of more than a MiB, of which nearly all is history."""
+    db = AppendDB(path)
+    db.table("keys").insert({"id": "kept"})
+    table = db.table("t")
+    for number in range(rows):
+        table.insert({"n": number, "text": "x" * 30_000})
+    table.remove(doc_ids=range(1, rows - 1))
+    return db
+
+
+def test_a_file_of_history_is_written_anew_and_says_the_same(path: Path) -> None:
+    db, other = grown(path), AppendDB(path)
+    other.refresh()
+    before = path.stat().st_size
+    db.storage.tidy()
+    assert path.stat().st_size < before / 10
+    assert _mode(path) == 0o600
+    assert path.read_bytes().startswith(HEADER)
+    for reader in (db, other, AppendDB(path, read_only=True)):
+        reader.refresh()
+        assert reader.table("keys").all() == [{"id": "kept"}]
+        assert {row.doc_id: row["n"] for row in reader.table("t").all()} == {39: 38, 40: 39}
+    assert other.table("t").insert({"n": 99}) == 41
+    assert db.refresh()
+    assert [row["n"] for row in db.table("t").all()] == [38, 39, 99]
+
+
+def test_it_is_written_anew_only_once_it_has_doubled(path: Path) -> None:
+    db = grown(path)
+    db.storage.tidy()
+    inode = path.stat().st_ino
+    db.table("t").insert({"text": "x" * 30_000})
+    db.storage.tidy()
+    assert path.stat().st_ino == inode
+    small = AppendDB(path.with_name("small.jsonl"))
+    small.table("t").insert({"n": 1})
+    small.storage.tidy()
+    assert [line["table"] for line in map(json.loads, small.storage.path.read_text().splitlines()[1:])] == ["t"]
+
+
+def test_who_waited_for_the_old_file_writes_to_the_new_one(path: Path) -> None:
+    db, other = grown(path), AppendDB(path)
+    entered, written = threading.Event(), threading.Event()
+
+    def write() -> None:
+        entered.set()
+        other.table("t").insert({"n": "from the other"})
+        written.set()
+
+    with db.exclusive():
+        thread = threading.Thread(target=write)
+        thread.start()
+        assert entered.wait(20)
+        db.storage.tidy()
+        db.table("t").insert({"n": "from this"})
+        assert not written.is_set()
+    thread.join(20)
+    assert [row["n"] for row in AppendDB(path).table("t").all()[-2:]] == ["from this", "from the other"]
+
+
+def test_what_a_crash_left_of_a_new_file_is_in_nobodys_way(path: Path) -> None:
+    db = grown(path)
+    path.with_name(f"{path.name}.new").write_bytes(b"half a li")
+    db.storage.tidy()
+    assert not path.with_name(f"{path.name}.new").exists()
+    assert AppendDB(path).table("keys").all() == [{"id": "kept"}]
+
+
+def test_a_file_that_cannot_be_written_anew_stays_as_it_is(path: Path) -> None:
+    db = grown(path)
+    path.with_name(f"{path.name}.new").mkdir()
+    before = path.read_bytes()
+    with pytest.raises(LogUnavailable):
+        db.storage.tidy()
+    assert path.read_bytes() == before
+    db.table("t").insert({"n": 7})
+    assert [row["n"] for row in AppendDB(path).table("t").all()] == [38, 39, 7]

@@ -176,6 +176,18 @@ def test_expired_ones_are_forgotten_in_time(tmp_path: Path) -> None:
     assert [token.id for token in tokens(tmp_path).all()] == [third.id]
 
 
+def test_a_file_of_many_that_are_over_does_not_grow_without_end(tmp_path: Path) -> None:
+    store, size = tokens(tmp_path), 0
+    long_over = [make(expires=NOW - 2 * KEPT, secret="x" * 2_000)[0] for _ in range(100)]
+    for _ in range(20):
+        store.keep([replace(token, id=new_token()[0]) for token in long_over])
+        size = max(size, (tmp_path / "state.jsonl").stat().st_size)
+    assert size < 3 << 20
+    token, text = make()
+    store.keep([token])
+    assert tokens(tmp_path).find(text) is not None
+
+
 def test_members_of_a_later_version_are_ignored(tmp_path: Path) -> None:
     token, text = make()
     State(tmp_path).tokens.insert({**document(token), "later": 1})
