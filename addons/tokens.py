@@ -92,10 +92,6 @@ class TokenRing:
         """Open a session with it: False where somebody did so before and it can be used once only."""
         return not token.single_use or await self._do(lambda tokens: tokens.use(token.id))
 
-    def close(self) -> None:
-        """Let go of the thread, once what it has begun is done."""
-        self._thread.shutdown()
-
     def _found(self, text: str) -> Token | None:
         try:
             return self._seen.find(text)
