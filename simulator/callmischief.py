@@ -11,7 +11,7 @@ from simulator.wire import Wire
 PAGE: Final = "<!doctype html><html><title>500</title><body><h1>Internal Server Error</h1></body></html>"
 
 _OVERSIZE: Final = 300_000
-_FINGERPRINT: Final = re.compile(r"(?m)^(a=fingerprint:\S+ ).*?(?=\r?$)")
+_FINGERPRINT: Final = re.compile(r"(?m)^(a=fingerprint:\S+ )(.*?)(?=\r?$)")
 _CANDIDATE: Final = re.compile(r"(?m)^(a=candidate:\S+ \d+ udp \d+) \S+ \d+ ")
 _SECTIONS: Final = re.compile(r"(?m)^(?=m=)")
 
@@ -46,8 +46,8 @@ def without_audio(answer: str) -> str:
 
 
 def stranger(answer: str) -> str:
-    """The fingerprint of a certificate that nobody has."""
-    return _FINGERPRINT.sub(r"\g<1>" + ":".join(["AB"] * 32), answer)
+    """The fingerprints of a certificate that nobody has."""
+    return _FINGERPRINT.sub(lambda found: found[1] + re.sub("[0-9A-Fa-f]{2}", "AB", found[2]), answer)
 
 
 def nowhere(answer: str) -> str:

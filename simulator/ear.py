@@ -56,6 +56,7 @@ class Ear:
                 self._filled_ms += int(_QUIET_SECONDS * 1000)
                 self._hear(silence(int(_QUIET_SECONDS * 1000)))
             except MediaStreamError:
+                self._hear(silence(_MOST_SILENCE_MS))
                 return
             else:
                 if isinstance(frame, AudioFrame):

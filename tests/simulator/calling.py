@@ -8,6 +8,7 @@ from array import array
 from collections.abc import AsyncIterator
 from collections.abc import Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -26,6 +27,16 @@ from simulator.audio import speak
 
 Event = dict[str, Any]
 PATIENCE = 20.0
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A simulator in another process."""
+
+    address: str
+
+
+Server = Simulator | Elsewhere
 
 
 class Microphone(MediaStreamTrack):
@@ -84,7 +95,7 @@ class Caller:
     async def accept(self, answer: str) -> None:
         await self.peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
-    async def dial(self, sim: Simulator, path: str = "/v1/realtime/calls?model=gpt-realtime", key: str = "sk-any") -> httpx2.Response:
+    async def dial(self, sim: Server, path: str = "/v1/realtime/calls?model=gpt-realtime", key: str = "sk-any") -> httpx2.Response:
         """Offers raw SDP, takes the answer, and waits for nothing."""
         response = await post(sim, path, await self.offer(), {"Content-Type": "application/sdp"}, key)
         assert response.status_code in (200, 201), response.text
@@ -152,13 +163,13 @@ class Caller:
             await self._tell()
 
 
-async def post(sim: Simulator, path: str, body: str | bytes, headers: dict[str, str] | None = None, key: str = "sk-any") -> httpx2.Response:
+async def post(sim: Server, path: str, body: str | bytes, headers: dict[str, str] | None = None, key: str = "sk-any") -> httpx2.Response:
     async with httpx2.AsyncClient(trust_env=False, timeout=PATIENCE) as http:
         shown = {"Authorization": f"Bearer {key}"} if key else {}
         return await http.post(f"http://{sim.address}{path}", content=body, headers={**shown, **(headers or {})})
 
 
-async def post_json(sim: Simulator, path: str, body: Any, key: str = "sk-any") -> httpx2.Response:
+async def post_json(sim: Server, path: str, body: Any, key: str = "sk-any") -> httpx2.Response:
     return await post(sim, path, json.dumps(body), {"Content-Type": "application/json"}, key)
 
 
@@ -170,7 +181,7 @@ def multipart(sdp: str, session: str | None) -> tuple[bytes, dict[str, str]]:
 
 
 @asynccontextmanager
-async def calling(sim: Simulator, path: str = "/v1/realtime/calls?model=gpt-realtime", **options: Any) -> AsyncIterator[Caller]:
+async def calling(sim: Server, path: str = "/v1/realtime/calls?model=gpt-realtime", **options: Any) -> AsyncIterator[Caller]:
     """A caller whose call has begun."""
     key = options.pop("key", "sk-any")
     caller = Caller(**options)

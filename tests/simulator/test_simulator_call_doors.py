@@ -128,13 +128,21 @@ async def test_openai_live_over_json():
         await caller.close()
 
 
-async def test_candidates_that_cannot_be_used_cost_nothing():
+async def test_candidates_that_cannot_be_used_do_no_harm(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delattr("aioice.ice.get_or_create_mdns_protocol")
     async with Simulator() as sim:
         caller = Caller()
         offer = await caller.offer()
         kept = [line for line in offer.splitlines() if not line.startswith(("a=candidate", "a=end-of-candidates"))]
-        useless = ["a=candidate:1 1 udp 2113937151 0f3c.local 50000 typ host", "a=candidate:2 1 tcp 1518280447 127.0.0.1 9 typ host"]
-        response = await post(sim, f"{CALLS}?model=m", "\r\n".join([*kept, *useless, "a=end-of-candidates", ""]), SDP)
+        useless = [
+            "a=candidate:1 1 udp 2113937151 0f3c8f2e-6c5b-4a53-9d8e-0c8f6d1f2a11.local 50000 typ host",
+            "a=candidate:2 1 tcp 1518280447 127.0.0.1 9 typ host",
+            "a=candidate:3 1 udp 2113937151 198.51.100.7 50000 typ host",
+            "a=candidate:4 1 udp 2113937151",
+        ]
+        place = next(index for index, line in enumerate(kept) if line.startswith("a=mid:"))
+        spoiled = [*kept[:place], *useless, "a=end-of-candidates", *kept[place:], ""]
+        response = await post(sim, f"{CALLS}?model=m", "\r\n".join(spoiled), SDP)
         await caller.accept(response.text)
         await caller.until("session.created")
         await caller.close()
@@ -178,6 +186,15 @@ async def test_offers_that_are_none(body: bytes, headers: dict[str, str], code: 
         response = await post(sim, f"{CALLS}?model=m", body, headers)
         assert (response.status_code, response.json()["error"]["code"]) == (400, code)
         assert sim.calls == []
+
+
+async def test_there_are_only_so_many_calls(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("simulator.calls._MOST_CALLS", 1)
+    async with Simulator() as sim, calling(sim):
+        caller = Caller()
+        response = await post(sim, f"{CALLS}?model=m", await caller.offer(), SDP)
+        assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+        await caller.close()
 
 
 async def test_a_model_is_wanted():

@@ -46,11 +46,14 @@ async def test_a_spoken_turn_is_heard_and_answered_with_sound():
 async def test_all_sound_is_played_in_real_time_however_fast_it_was_made():
     async with Simulator(pace=0) as sim, calling(sim) as caller:
         await caller.until("session.created")
+        clock = asyncio.get_running_loop().time
+        asked = clock()
         caller.ask("Good morning")
         await caller.until("response.done")
         assert caller.count("output_audio_buffer.stopped") == 0
         await caller.until("output_audio_buffer.stopped")
         spoken = sim.calls[0].spoken_seconds
+        assert clock() - asked > spoken - 0.1
     usage = next(event for event in caller.events if event["type"] == "response.done")["response"]["usage"]
     assert spoken == pytest.approx(usage["output_token_details"]["audio_tokens"] * 0.05, abs=0.01)
 
@@ -194,7 +197,8 @@ async def test_hanging_up_from_either_side():
             assert (await post(sim, f"/v1/realtime/calls/{call.id}/hangup", "")).status_code == 404
 
 
-async def test_media_is_bound_to_loopback_alone():
+async def test_media_is_bound_to_the_address_of_the_server(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("aioice.ice.get_host_addresses", lambda **_: ["127.0.0.2"])
     async with Simulator() as sim:
         caller = Caller()
         answer = (await caller.dial(sim)).text

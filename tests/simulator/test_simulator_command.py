@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from calling import Caller
+from calling import Elsewhere
+from calling import over
 from websockets.asyncio.client import connect
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +42,24 @@ async def test_says_where_it_is_serves_and_ends_cleanly(tmp_path: Path):
         assert text == "Welcome to the test."
         process.send_signal(signal.SIGTERM)
         assert await process.communicate() == (b"", b"")
+    assert process.returncode == 0
+
+
+async def test_serves_calls_and_ends_them_when_it_ends():
+    process = await start("--pace", "0", "--location", "query")
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        there = Elsewhere((await process.stdout.readline()).decode().split()[-1])
+        caller = Caller()
+        response = await caller.dial(there)
+        assert response.headers["location"].startswith("/v1/realtime/calls?call_id=rtc_")
+        await caller.until("session.created")
+        caller.ask("Good morning")
+        await caller.hears(10)
+        process.send_signal(signal.SIGTERM)
+        await over(caller.closed)
+        assert await process.communicate() == (b"", b"")
+        await caller.close()
     assert process.returncode == 0
 
 
