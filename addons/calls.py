@@ -37,6 +37,7 @@ from addons.handshake import REQUEST
 from addons.handshake import point_at
 from addons.handshake import rewrite
 from addons.handshake import send_body
+from addons.handshake import text_for_log
 from addons.record import write
 from addons.registry import CALL
 from addons.registry import Call
@@ -103,9 +104,8 @@ class Calls:
         try:
             await self._answer(flow, flow.response, call, session)
         except (SidecarError, NotAdmitted) as error:
-            logger.warning("%s: the provider's answer is of no use: %s", session.id, error)
-            flow.response = refusal(502, f"the answer of provider {session.provider} is of no use: {error}", code="bad_answer")
-            self.dialling.end(session, 502, None)
+            flow.response = self._unusable(session, error)
+            self._later(self.sideband.hang_up(call))
 
     def on_event(self, call_id: str, event: dict[str, Any]) -> None:
         """What the sidecar tells of a call: its figures, its state."""
@@ -191,15 +191,16 @@ class Calls:
             raise
 
     async def _answer(self, flow: http.HTTPFlow, response: http.Response, call: Call, session: Session) -> None:
-        provider, body = KINDS[session.kind], flow.metadata[_BODY]
-        call.link.upstream_id = provider.call_id(response.headers.get("location", "")) or body.answered_id(response.content or b"")
-        answer = body.answer(response.headers.get("content-type", ""), response.content or b"")
+        provider, body, secret = KINDS[session.kind], flow.metadata[_BODY], session.secrets.upstream
+        said, location = secret.blanked(response.content or b""), secret.blanked_text(response.headers.get("location", ""))
+        call.link.upstream_id = provider.call_id(location) or body.answered_id(said)
+        answer = body.answer(response.headers.get("content-type", ""), said)
         if call.link.mode == "relay":
             answer = await self.sidecar.answer(call.id, answer)
         if door_of(flow) == "gateway":
-            flow.response = _created(call, *body.answered(answer, response.content or b""))
+            flow.response = _created(call, *body.answered(answer, said))
         else:
-            response.content = body.answered(answer, response.content or b"")[1]
+            response.content = body.answered(answer, said)[1]
         self.dialling.answered(flow)
         if call.link.mode == "relay":
             asyncio.get_running_loop().call_later(_LATE, self._closed, session, "its events never came")
@@ -207,6 +208,15 @@ class Calls:
             self._later(self.sideband.attend(call))
         else:
             self._signalled(session)
+
+    def _unusable(self, session: Session, error: SidecarError | NotAdmitted) -> http.Response:
+        """The refusal where the provider has answered and there is no call all the same. What it said is for the operator's log alone."""
+        if isinstance(error, SidecarError) and error.code != "bad_answer":
+            self.dialling.end(session, error.status, None, error.message)
+            return _unavailable(error)
+        logger.warning("%s: the provider's answer is of no use: %s", session.id, text_for_log(str(error)))
+        self.dialling.end(session, 502, None, "the provider's answer is of no use")
+        return refusal(502, f"provider {session.provider} gave no answer that fits the offer", code="bad_answer")
 
     def _signalled(self, session: Session) -> None:
         """A call of which nothing more comes through here: its record is complete."""
@@ -219,7 +229,7 @@ class Calls:
         """The call ended; where its events have come, their socket tells so too, and how."""
         if session.id in self.tap.opening:
             logger.warning("%s: the call did not come about: %s", session.id, reason)
-            self.dialling.end(session, HTTPStatus.BAD_GATEWAY, None)
+            self.dialling.end(session, HTTPStatus.BAD_GATEWAY, None, reason)
 
     def _over(self, session: Session) -> None:
         """The session has ended, for whatever reason; so has its call."""

@@ -79,11 +79,11 @@ class Dialling:
         answered_with = flow.response.status_code if flow.response else status
         self.end(session, answered_with, status if not ours else None)
 
-    def end(self, session: Session, status: int, upstream_status: int | None) -> None:
-        """On the record: a session that never opened, what its client was answered, and what the provider had answered."""
+    def end(self, session: Session, status: int, upstream_status: int | None, why: str | None = None) -> None:
+        """On the record: a session that never opened, what its client was answered, what the provider had answered, and `why` otherwise."""
         if self.tap.opening.pop(session.id, None) is None:
             return
-        session.fail(status, upstream_status, time.monotonic())
+        session.fail(status, upstream_status, time.monotonic(), why)
         write(self.tap.log.session_opened, session.opening_record())
         write(self.tap.log.session_closed, session.id, session.closing_record())
         self.tap.ended(session)

@@ -98,11 +98,14 @@ def refused(session: Session, response: http.Response) -> http.Response:
 def relayed(provider: str, response: http.Response, *secrets: Secret) -> http.Response:
     """What a refused request reads like: the provider's status, its rate limit, and its error object where that is about the request.
 
-    What it says about the credential stays here: that is ours, and its error texts like to repeat a part of it.
+    One of our own credential is none of the client's, whose key is good: it becomes a 502, without the provider's words, which like to
+    repeat a part of the credential.
     """
-    status = response.status_code if response.status_code >= 400 else 502
-    headers = rate_limit(response, *secrets)
-    told = _error_of(response, secrets) if status not in (401, 403) and status < 500 else {}
+    status, headers = response.status_code, rate_limit(response, *secrets)
+    if status in (401, 403):
+        return refusal(502, f"provider {provider} refused our credential with status {status}", code="upstream_refused", headers=headers)
+    status = status if status >= 400 else 502
+    told = _error_of(response, secrets) if status < 500 else {}
     message = told.get("message") or f"provider {provider} refused the request with status {response.status_code}"
     return refusal(status, message, code=told.get("code") or "upstream_refused", param=told.get("param"), headers=headers)
 
@@ -131,10 +134,15 @@ def own_secret(request: http.Request) -> Secret:
     return Secret((value or "").encode(errors="surrogateescape"))
 
 
+def text_for_log(text: str) -> str:
+    """What a provider said, without all that looks like a secret."""
+    return _SECRET.sub("[redacted]", text)
+
+
 def body_for_log(response: http.Response, *secrets: Secret) -> str:
     """The start of an error body for the operator, in one line of ASCII, without these secrets and all that looks like one."""
     body = response.raw_content or b""
     for secret in secrets:
         body = secret.blanked(body)
-    text = _SECRET.sub("[redacted]", body[: 2 * _LOGGED_BODY].decode(errors="replace"))
+    text = text_for_log(body[: 2 * _LOGGED_BODY].decode(errors="replace"))
     return json.dumps(text[:_LOGGED_BODY])

@@ -168,11 +168,9 @@ class Mint:
 
 
 def _refused(draft: Draft, response: http.Response) -> http.Response:
-    """A provider's refusal. One of our own credential is none of the app's, whose key is good."""
-    provider, status = draft.token.provider, response.status_code
-    logger.warning("%s refused an ephemeral key: %s %s", provider, status, body_for_log(response, draft.upstream))
-    if status in (401, 403):
-        return refusal(502, f"provider {provider} refused our credential with status {status}", code="upstream_refused")
+    """A provider's refusal."""
+    provider = draft.token.provider
+    logger.warning("%s refused an ephemeral key: %s %s", provider, response.status_code, body_for_log(response, draft.upstream))
     return relayed(provider, response, draft.upstream)
 
 

@@ -50,7 +50,7 @@ class Sideband:
                     pass
         except (WebSocketException, OSError) as error:
             logger.warning("%s: the events of call %s cannot be followed: %s", session.id, call.id, error)
-            self.dialling.end(session, 502, None)
+            self.dialling.end(session, 502, None, "the events of the call cannot be followed")
 
     async def hang_up(self, call: Call) -> None:
         """End the call at the provider. What it answers goes to the log alone."""

@@ -59,7 +59,7 @@ class WorkerClient:
 
     def __init__(self, socket: Path, token: str) -> None:
         self._http = httpx2.AsyncClient(
-            transport=httpx2.AsyncHTTPTransport(uds=str(socket)),
+            transport=httpx2.AsyncHTTPTransport(uds=str(socket), limits=httpx2.Limits(max_keepalive_connections=1)),
             base_url="http://sidecar",
             headers={"authorization": f"Bearer {token}"},
             timeout=SECONDS,

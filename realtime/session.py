@@ -215,9 +215,9 @@ class Session:
             turn.cost = self.ledger.cost_of(turn)
         return turns
 
-    def fail(self, status: int, upstream_status: int | None, now: float) -> None:
-        """The handshake upstream failed: the session ends before it began."""
-        seen = f"the provider answered {upstream_status}" if upstream_status else "the provider did not answer"
+    def fail(self, status: int, upstream_status: int | None, now: float, why: str | None = None) -> None:
+        """The session ends before it began: the handshake upstream failed, or what `why` says."""
+        seen = why or (f"the provider answered {upstream_status}" if upstream_status else "the provider did not answer")
         self.error = TurnError(status, "upstream_error", "upstream_error", "handshake_failed", seen)
         self.ending = Ending(1006, f"no session: {seen}", "upstream") if status != 499 else Ending(1006, "the client went away", "client")
         self.ended = now

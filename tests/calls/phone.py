@@ -32,6 +32,15 @@ def stay_on_loopback() -> None:
     aioice.ice.get_host_addresses = lambda **_: ["127.0.0.1"]
 
 
+def read(message: str | bytes) -> Event | None:
+    """The event that a message is; None for anything else."""
+    try:
+        found = json.loads(message)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
 class Phone:
     """`messages` are those of the channel, in order; `channels` those that the other side opened."""
 
@@ -79,7 +88,7 @@ class Phone:
     @property
     def events(self) -> list[Event]:
         """The messages that are events."""
-        return [json.loads(message) for message in self.messages]
+        return [event for event in map(read, self.messages) if event is not None]
 
     def say(self, *events: Event) -> None:
         for event in events:
@@ -102,7 +111,7 @@ class Phone:
         return self.of(kind)[count - 1]
 
     def of(self, kind: str) -> list[Event]:
-        return [event for event in self.events if event["type"] == kind]
+        return [event for event in self.events if event.get("type") == kind]
 
     async def met(self, condition: Callable[[], Any], what: str) -> None:
         """Wait until something is so."""
