@@ -42,7 +42,8 @@ class Deadlines:
     def request(self, flow: http.HTTPFlow) -> None:
         self._stop(flow.client_conn)
 
-    def response(self, flow: http.HTTPFlow) -> None:
+    def answered(self, flow: http.HTTPFlow) -> None:
+        """The next request has its time from now on."""
         if flow.response is not None and flow.response.status_code != 101 and door_of(flow) == "gateway":
             self._start(flow.client_conn)
 
@@ -59,3 +60,10 @@ class Deadlines:
     def _close(self, client: connection.Client) -> None:
         del self._timers[client.id]
         abandon_client(ctx.master.addons.get("proxyserver"), client)
+
+
+class Answered:
+    """Stands last, so that no clock runs while the answer is still being made."""
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        self.response = deadlines.answered

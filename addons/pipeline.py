@@ -14,6 +14,7 @@ from addons.callcontrol import CallControl
 from addons.calls import Calls
 from addons.cors import CorsHeaders
 from addons.cors import Origins
+from addons.deadlines import Answered
 from addons.deadlines import Deadlines
 from addons.dialling import Dialling
 from addons.doors import Doors
@@ -91,13 +92,14 @@ class Pipeline:
         self.sessions = Sessions(tap, [Secrecy(), Pin(), Turns()], self.sounds)
         admission = Admission(tap, self.simulator.url)
         dialling = Dialling(tap)
+        deadlines = Deadlines(tap)
         self.sidecar = Sidecar(self._worker_config, self._call_event, self._calls_lost)
         self.figures = Figures(tap, self.sidecar.health)
         self.calls = Calls(tap, admission, dialling, self.sidecar, Sideband(tap, dialling, gateway_address), self.sounds)
         self.is_running = False
         self.addons: list[Any] = [
             RulesWatch(tap),
-            Deadlines(tap),
+            deadlines,
             Origins(tap),
             Access(tap),
             Mint(tap, admission),
@@ -108,6 +110,7 @@ class Pipeline:
             self.sessions,
             self.sounds,
             CorsHeaders(),
+            Answered(deadlines),
         ]
         """mitmproxy's name for the addons that an addon consists of."""
 
