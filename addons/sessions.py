@@ -92,6 +92,7 @@ class Sessions:
                 error_event=_error_event(session),
                 reason=_reason(session),
                 deferred=scripted,
+                announces=_is_relayed(session),
             ),
             inspect,
             scripted=scripted,
@@ -218,8 +219,13 @@ class Sessions:
 
 def _cause(session: Session, ending: Ending | None) -> Ending | None:
     """On a relayed call both sockets are the sidecar's, which closes them properly; where one just ends, the sidecar did."""
-    relayed = session.call is not None and session.call.mode == "relay"
-    return Ending(1011, "the media worker was lost", "proxy") if relayed and ending is not None and ending.code == 1006 else ending
+    lost = _is_relayed(session) and ending is not None and ending.code == 1006
+    return Ending(1011, "the media worker was lost", "proxy") if lost else ending
+
+
+def _is_relayed(session: Session | None) -> bool:
+    """Whether a data channel is at the ends of this session."""
+    return session is not None and session.call is not None and session.call.mode == "relay"
 
 
 def _key_gone(session: Session, keys: Mapping[str, str], revoked: Collection[str]) -> Close | None:

@@ -142,6 +142,7 @@ class Tunnel:
         error_event: Callable[[Close], bytes | None] = lambda close: None,
         reason: Callable[[bool, str], str] = lambda from_client, text: text,
         deferred: bool = False,
+        announces: bool = False,
     ) -> None:
         self.client = Leg("client", message_limit, now)
         self.upstream = Leg("upstream", message_limit, now)
@@ -154,6 +155,8 @@ class Tunnel:
         """What the other side and the record get to see of a side's close reason."""
         self._deferred = deferred
         """Held messages are settled from outside after each `receive`, which then calls `conclude`."""
+        self._announces = announces
+        """Where the client has no close codes at its end, an abnormal one of the upstream is told in an error event too."""
 
     @property
     def done(self) -> bool:
@@ -270,7 +273,10 @@ class Tunnel:
         """A leg closed or is gone: the other one gets the same code, and the first one its answer when the other is done."""
         other = self.upstream if leg is self.client else self.client
         if other.closing is None:
-            other.send_close(leg.closed or other.closed or Close(1001), now)
+            close = leg.closed or other.closed or Close(1001)
+            if self._announces and other is self.client and other.closed is None:
+                self._announce(close)
+            other.send_close(close, now)
         if other.closed is not None or other.gone:
             leg.send_close(other.closed or leg.closed or Close(1001), now)
 
@@ -282,10 +288,14 @@ class Tunnel:
 
     def _end(self, ending: Ending, to_client: Close, to_upstream: Close, now: float) -> None:
         self.ending = ending
-        if to_client.code != 1000 and (event := self._error_event(to_client)) is not None:
-            self.client.send(TEXT, event)
+        self._announce(to_client)
         self.client.send_close(to_client, now)
         self.upstream.send_close(to_upstream, now)
+
+    def _announce(self, close: Close) -> None:
+        """The error event that says why a session ends; none where it ends as it should."""
+        if close.code not in (1000, 1005) and (event := self._error_event(close)) is not None:
+            self.client.send(TEXT, event)
 
     def _judge(self, source: Leg, target: Leg, frame: Frame, wire: bytes, verdict: Verdict | None, now: float) -> None:
         if verdict is not None and verdict.release:

@@ -1,6 +1,7 @@
 """The tunnel, as conversations: what one side sends, what the other side gets, and how it ends."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,7 @@ class Peer:
 
 
 class Call:
-    def __init__(self, inspect: Callable[[Frame], Verdict | None] | None = None, **options: int) -> None:
+    def __init__(self, inspect: Callable[[Frame], Verdict | None] | None = None, **options: Any) -> None:
         self.now = 100.0
         self.seen: list[tuple[str, bytes]] = []
         self.inspect = inspect or (lambda frame: None)
@@ -122,6 +123,21 @@ def test_pings_are_answered_here_and_not_relayed() -> None:
     call.client.raw(call.client.wire(PING, b"42"))
     assert call.client.got() == [(PONG, b"42")]
     assert call.upstream.got() == []
+
+
+@pytest.mark.parametrize(("announces", "end"), [(True, Close(1011, "lost")), (True, Close(1000, "done")), (False, Close(1011, "lost"))])
+def test_an_abnormal_end_is_announced_where_the_client_has_no_codes(announces: bool, end: Close) -> None:
+    call = Call(announces=announces)
+    call.upstream >> "last" >> end
+    told = ['{"type":"error"}'] if announces and end.code != 1000 else []
+    assert call.client.got() == ["last", *told, end]
+
+
+def test_a_client_that_closed_is_told_nothing_more() -> None:
+    call = Call(announces=True)
+    call.client >> Close(1001, "bye")
+    call.upstream >> Close(1011, "lost")
+    assert call.client.got() == [Close(1011, "lost")]
 
 
 @pytest.mark.parametrize("end", [Close(1000, "done"), Close(4321, "bye"), Close(1005)])
