@@ -9,6 +9,7 @@ from array import array
 from collections.abc import AsyncIterator
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from contextlib import contextmanager
 from itertools import chain
@@ -34,7 +35,8 @@ _WARM: Final = 1.5
 """Seconds between the last set-up and a measurement."""
 
 _SETTLE: Final = 0.4
-"""Seconds after which what has not arrived counts as lost."""
+_LATEST: Final = 3.0
+"""Seconds after which what has not arrived counts as lost and not as late."""
 
 
 class Exchange:
@@ -88,9 +90,9 @@ class Exchange:
             costs = await _costs(self.target, len(self.calls), seconds)
         for call in self.calls:
             call.end()
-        await asyncio.sleep(_SETTLE)
         streams = [stream for call in self.calls for stream in call.audio]
         events = [stream for call in self.calls for stream in call.events]
+        await _settled([*streams, *events])
         dead = sum(not call.alive for call in self.calls)
         return {
             "calls": float(len(self.calls)),
@@ -99,6 +101,14 @@ class Exchange:
             **_crossed("audio", streams, audio),
             **_crossed("event", events, said),
         }
+
+
+async def _settled(streams: Sequence[Stream]) -> None:
+    """Waits until all has arrived, but not for ever."""
+    for _ in range(round(_LATEST / _SETTLE)):
+        await asyncio.sleep(_SETTLE)
+        if not any(stream.lost for stream in streams):
+            break
 
 
 @contextmanager
