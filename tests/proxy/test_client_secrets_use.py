@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from dataclasses import field
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
@@ -65,6 +65,8 @@ class Stage:
     proxy: Proxy
     simulator: Simulator
     http: httpx2.AsyncClient
+    texts: list[str] = field(default_factory=list)
+    """Every client secret that was minted."""
 
     async def mint(self, model: str = "sim/gpt-realtime", *, path: str = GA, key: str = KEY, **more: Any) -> str:
         """The text of a new client secret; `more` stands beside the session, `session` is added to it."""
@@ -75,6 +77,7 @@ class Stage:
         answer = await self.http.post(self.proxy.url(path, "http"), json=body, headers={"Authorization": f"Bearer {key}"})
         assert answer.status_code == 200, answer.text
         found: str = answer.json()["value"]
+        self.texts.append(found)
         return found
 
     async def refused(self, text: str, path: str = "/v1/realtime", **headers: str) -> tuple[int, str]:
@@ -298,12 +301,6 @@ async def test_one_that_nobody_made_here_is_refused(stage: Stage, text: str) -> 
         assert await close_of(socket) == (3000, "invalid_request_error.invalid_api_key")
 
 
-async def closes(socket: ClientConnection) -> tuple[tuple[int, str], float]:
-    """How a session ends, and after how many seconds."""
-    began = time.monotonic()
-    return await close_of(socket), time.monotonic() - began
-
-
 async def test_revoking_it_ends_its_sessions_and_no_others(stage: Stage) -> None:
     text, other = await stage.mint(), await stage.mint()
     async with (
@@ -313,9 +310,8 @@ async def test_revoking_it_ends_its_sessions_and_no_others(stage: Stage) -> None
         await greeting(socket)
         await greeting(spared)
         stage.run("tokens", "revoke", stage.token_of(text).id)
-        (code, reason), seconds = await closes(socket)
+        code, reason = await close_of(socket)
         assert code == 1008 and "revoked" in reason
-        assert seconds < 5
         await Talk(spared).ask()
     assert await stage.refused(text) == (401, "invalid_api_key")
     assert (await shown(stage.proxy.data, "revoked")).close[0] == 1008
@@ -328,7 +324,7 @@ async def test_revoking_its_key_ends_it_and_its_sessions(stage: Stage) -> None:
     async with stage.proxy.connect("/v1/realtime", key=text, headers=named("orphan")) as socket:
         await greeting(socket)
         stage.run("keys", "revoke", "parent")
-        assert (await closes(socket))[0] == (1008, "key revoked")
+        assert await close_of(socket) == (1008, "key revoked")
     assert await stage.refused(text) == (401, "invalid_api_key")
     assert (await shown(stage.proxy.data, "orphan")).session["principal"] == "parent"
 
@@ -352,6 +348,17 @@ async def test_it_lists_the_models_of_its_key_and_controls_no_call_of_others(sta
             answer = await stage.http.post(stage.proxy.url(path, "http"), headers=headers, json={})
             assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_call"), (verb, call)
     assert await stage.refused(text, "/v1/realtime?call_id=rtc_of_somebody_else") == (404, "unknown_call")
+
+
+async def test_neither_ours_nor_the_providers_is_written_anywhere(stage: Stage) -> None:
+    """The last look at this proxy, with texts in its log."""
+    theirs = [secret for text in stage.texts if (secret := stage.token_of(text).secret) is not None]
+    assert len(theirs) > 10
+    await stage.proxy.stop()
+    files = [path.read_bytes() for path in stage.proxy.data.rglob("*") if path.is_file()]
+    written = b"".join(files) + "".join(stage.proxy.output).encode()
+    assert b"gpt-realtime" in written
+    assert [secret for secret in [*stage.texts, *theirs, KEY] if secret.encode() in written] == []
 
 
 async def test_they_survive_a_kill_and_a_restart(tmp_path: Path) -> None:
