@@ -97,6 +97,7 @@ class Exchange:
         return {
             "calls": float(len(self.calls)),
             "dead": float(dead),
+            "refused": float(self.refused),
             **costs,
             **_crossed("audio", streams, audio),
             **_crossed("event", events, said),

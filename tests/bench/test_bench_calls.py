@@ -38,7 +38,7 @@ async def test_audio_and_events_cross_whole_in_both_directions(provider: Provide
         await calls.grow(2)
         sample = await calls.measure(0.5)
     assert sample["calls"] == 2
-    assert sample["dead"] == sample["audio_lost"] == sample["event_lost"] == 0
+    assert sample["dead"] == sample["refused"] == sample["audio_lost"] == sample["event_lost"] == 0
     assert sample["audio_sent"] > 50
     assert 0 < sample["audio_p50_ms"] <= sample["audio_p99_ms"]
     assert sample["event_sent"] > 5
