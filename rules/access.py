@@ -79,7 +79,7 @@ Count = Annotated[int, Field(strict=True, gt=0)]
 
 
 class Budget(Section):
-    """What a key may use up, in all its sessions together; the first amount spent ends them."""
+    """What a key or a route may use up, in all its sessions together; the first amount spent ends them."""
 
     usd: Amount | None = None
     """US dollars, at the prices in force."""
@@ -90,7 +90,7 @@ class Budget(Section):
     wall: Duration | None = None
     """Seconds of open sessions."""
     per: Duration | None = None
-    """The period after which the budget starts anew; absent means once for the life of the key."""
+    """The period after which the budget starts anew; absent means once and for all."""
 
     @model_validator(mode="after")
     def _names_an_amount(self) -> Self:
@@ -100,10 +100,10 @@ class Budget(Section):
 
 
 class RateLimit(Section):
-    """How fast a key may come."""
+    """How fast sessions may come."""
 
     sessions: Limit
-    """New sessions in a period."""
+    """New sessions in any time of that length."""
 
 
 class Key(Section):
@@ -119,6 +119,8 @@ class Key(Section):
     """What the key may use up."""
     rate: RateLimit | None = None
     """How fast the key may come."""
+    sessions: Count | None = None
+    """Open sessions of this key, instead of limits.per_key."""
     expires: Expiry | None = None
     """The last day (UTC) on which the key works, or an exact time with its zone."""
     revoked: StrictBool = False
@@ -157,6 +159,12 @@ class Route(Section):
     """Whose credential goes upstream: the app's own (default on the intercept door) or the provider's (on the gateway)."""
     webrtc: Literal["relay", "sideband", "signal"] = "relay"
     """How much of a WebRTC call comes through here: media and events, events only, or the offer and answer only."""
+    budget: Budget | None = None
+    """What the sessions of this route may use up, whoever opens them."""
+    rate: RateLimit | None = None
+    """How fast sessions of this route may come."""
+    sessions: Count | None = None
+    """Open sessions of this route."""
     tunnel: StrictBool = False
     """True leaves the host of this intercept route undecrypted."""
 
@@ -164,4 +172,7 @@ class Route(Section):
     def _tunnels_a_host(self) -> Self:
         if self.tunnel and (self.match.door != "intercept" or self.match.host is None or self.provider is not None):
             raise fault("VT011", "a tunnel needs match: {door: intercept, host: …} and no provider", at="tunnel")
+        limited = next((name for name in ("budget", "rate", "sessions") if getattr(self, name) is not None), "")
+        if self.tunnel and limited:
+            raise fault("VT011", "limits nothing: what goes through a tunnel is not looked at", "leave it out", at=limited)
         return self

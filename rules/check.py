@@ -138,10 +138,22 @@ def check_log(checked: Checked) -> None:
         checked.report.add(("log", "content"), "VT061", message, "write retention: {content: 14d, audio: 1d}")
 
 
+def check_budgets(checked: Checked) -> None:
+    """VT062: a budget whose period is longer than the log remembers what was used in it."""
+    kept = checked.rules.log.retention.metadata
+    for section in ("keys", "routes"):
+        for position, entry in enumerate(getattr(checked.rules, section)):
+            if entry.budget is not None and (entry.budget.per or kept + 1) > kept:
+                message = f"the log forgets after {kept / 86400:g} days what was used of this budget, which a restart then does not know"
+                hint = "give it a period with `per`, or keep log.retention.metadata for longer"
+                checked.report.add(checked.path(section, position, "budget"), "VT062", message, hint)
+
+
 GENERAL: Final[tuple[Callable[[Checked], None], ...]] = (
     check_names,
     check_references,
     check_capabilities,
     check_listeners,
     check_log,
+    check_budgets,
 )

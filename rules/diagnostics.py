@@ -30,6 +30,7 @@ CODES: Final[dict[str, Severity]] = {
     "VT051": "error",
     "VT060": "error",
     "VT061": "error",
+    "VT062": "warning",
 }
 """Every code with its severity; docs/diagnostics.md has the cause and the fix of each."""
 

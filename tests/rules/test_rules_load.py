@@ -58,6 +58,11 @@ CASES: list[tuple[str, str]] = [
     (f"version: 1\nkeys: [{{id: a, hash: '{HASH}', expires: §31.1.2027}}]", "VT011"),
     (f"version: 1\nkeys: [{{id: a, hash: '{HASH}', rate: {{sessions: §10}}}}]", "VT011"),
     ("version: 1\nroutes: [{name: r, §tunnel: true}]", "VT011"),
+    ("version: 1\nroutes: [{name: r, match: {door: intercept, host: h}, tunnel: true, §budget: {usd: 1, per: 1d}}]", "VT011"),
+    ("version: 1\nroutes: [{name: r, match: {door: intercept, host: h}, tunnel: true, §sessions: 1}]", "VT011"),
+    ("version: 1\nroutes: [{name: r, sessions: §0}]", "VT011"),
+    ("version: 1\nroutes: [{name: r, budget: {usd: §-1}}]", "VT011"),
+    (f"version: 1\nkeys: [{{id: a, hash: '{HASH}', sessions: §2.5}}]", "VT011"),
     ("version: 1\nlog: {store: §mysql://h}", "VT011"),
     ("version: 1\nprices: {m: {audio_in: §-1}}", "VT011"),
     ("version: 1\nprices: {m: {§session: 1}}", "VT011"),
@@ -102,6 +107,8 @@ CASES: list[tuple[str, str]] = [
     ("version: 1\nlisten: {gateway: §'0.0.0.0:0'}", "VT060"),
     ("version: 1\nlisten: {control: §'[::]:0'}", "VT060"),
     ("version: 1\nlog: {content: §full, audio: wav}", "VT061"),
+    ("version: 1\nroutes: [{name: r, budget: §{usd: 1}}]", "VT062"),
+    (f"version: 1\nkeys: [{{id: a, hash: '{HASH}', budget: §{{tokens: 1, per: 91d}}}}]", "VT062"),
 ]
 """A file with § where the diagnostic stands, and its code."""
 
