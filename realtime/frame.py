@@ -19,6 +19,9 @@ _EDGE: Final = 512
 """Bytes at each end of a message that are searched for keys when all between them is one long string."""
 
 
+AROUND_JSON: Final = b" \t\r\n\xef\xbb\xbf\xff\xfe"
+"""White space and byte order marks."""
+
 AUDIO: Final = frozenset({"input_audio_buffer.append", "response.output_audio.delta", "response.audio.delta"})
 """Events that are nothing but audio, which is nearly all that crosses."""
 
@@ -127,6 +130,12 @@ class Frame:
             audio=_raw(event, "audio"),
             delta=_raw(event, "delta"),
         )
+
+
+def may_be_json(payload: bytes) -> bool:
+    """Whether some parser might read a JSON object or array here. Zero bytes are looked through: in UTF-16 and UTF-32 ASCII has them."""
+    text = payload.replace(b"\0", b"").strip(AROUND_JSON)
+    return text[:1] in (b"{", b"[") and text[-1:] in (b"}", b"]")
 
 
 def _types(payload: bytes) -> int:

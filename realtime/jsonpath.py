@@ -23,14 +23,21 @@ class PathError(ValueError):
         self.position = position
 
 
+Keys = tuple[str | int, ...]
+"""Where a value stands: object keys and array indices from the root."""
+
+Found = tuple[Keys, Any]
+"""A value and where it stands."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """`.name`: one member of an object."""
 
     name: str
 
-    def of(self, value: Any) -> Iterable[Any]:
-        return (value[self.name],) if isinstance(value, dict) and self.name in value else ()
+    def of(self, value: Any) -> Iterable[Found]:
+        return (((self.name,), value[self.name]),) if isinstance(value, dict) and self.name in value else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +46,9 @@ class Element:
 
     index: int
 
-    def of(self, value: Any) -> Iterable[Any]:
+    def of(self, value: Any) -> Iterable[Found]:
         if isinstance(value, list) and -len(value) <= self.index < len(value):
-            return (value[self.index],)
+            return (((self.index % len(value),), value[self.index]),)
         return ()
 
 
@@ -49,8 +56,8 @@ class Element:
 class Every:
     """`[*]`: each member or element."""
 
-    def of(self, value: Any) -> Iterable[Any]:
-        return children(value)
+    def of(self, value: Any) -> Iterable[Found]:
+        return (((key,), inner) for key, inner in children(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +66,16 @@ class Anywhere:
 
     name: str
 
-    def of(self, value: Any) -> Iterable[Any]:
-        return [inner[self.name] for inner in descend(value) if isinstance(inner, dict) and self.name in inner]
+    def of(self, value: Any) -> Iterable[Found]:
+        holders = ((keys, inner) for keys, inner in descend(value) if isinstance(inner, dict) and self.name in inner)
+        return [((*keys, self.name), inner[self.name]) for keys, inner in holders]
 
 
 Step = Member | Element | Every | Anywhere
 Path = tuple[Step, ...]
 
 _MAX: Final = 256
+_PLAIN: Final = re.compile(r"[A-Za-z_][\w-]*")
 _STEP: Final = re.compile(
     r"\.\.(?P<anywhere>[A-Za-z_][\w-]*)"
     r"|\.(?P<member>[A-Za-z_][\w-]*)"
@@ -104,26 +113,37 @@ def compile_path(text: str) -> Path:
 
 def read(path: Path, event: Any) -> list[Any]:
     """Every value of `event` that `path` names, in document order; none where a step finds nothing."""
-    values = [event]
+    return [value for _, value in locate(path, event)]
+
+
+def locate(path: Path, event: Any) -> list[Found]:
+    """The same, each value with the place where it stands."""
+    values: list[Found] = [((), event)]
     for step in path:
-        values = [inner for value in values for inner in step.of(value)]
+        values = [((*keys, *inner), value) for keys, outer in values for inner, value in step.of(outer)]
     return values
 
 
-def children(value: Any) -> Iterable[Any]:
-    """The members of an object or the elements of an array; nothing of anything else."""
+def written(keys: Keys) -> str:
+    """A place as a path of the subset, as far as its keys can be written in one: `$.item.content[0].text`."""
+    return "$" + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" if _PLAIN.fullmatch(key) else f"[{key!r}]" for key in keys)
+
+
+def children(value: Any) -> Iterable[tuple[str | int, Any]]:
+    """The members of an object or the elements of an array with their keys; nothing of anything else."""
     match value:
         case dict():
-            return value.values()
+            return value.items()
         case list():
-            return value
+            return enumerate(value)
     return ()
 
 
-def descend(value: Any) -> Iterator[Any]:
-    """`value` and everything inside it, outer before inner, in document order."""
-    waiting = [value]
+def descend(value: Any) -> Iterator[Found]:
+    """`value` and everything inside it with its place, outer before inner, in document order."""
+    waiting: list[Found] = [((), value)]
     while waiting:
-        value = waiting.pop()
-        yield value
-        waiting.extend(reversed(tuple(children(value))))
+        keys, value = waiting.pop()
+        yield keys, value
+        if isinstance(value, dict | list):
+            waiting.extend([((*keys, key), inner) for key, inner in reversed(tuple(children(value)))])

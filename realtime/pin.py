@@ -14,6 +14,7 @@ from typing import Final
 
 from realtime.errors import provider_error_event
 from realtime.frame import Frame
+from realtime.frame import may_be_json
 from realtime.framing import Close
 from realtime.jsonedit import replace_value
 from realtime.tunnel import Verdict
@@ -36,8 +37,6 @@ NAMED_IN: Final[dict[str, tuple[Path, ...]]] = {
 }
 """Where a client message of a type can name a model; "" are messages without a type (Gemini)."""
 
-_AROUND_JSON: Final = b" \t\r\n\xef\xbb\xbf\xff\xfe"
-"""White space and byte order marks."""
 _PASS: Final = None
 _HOLD: Final = Verdict("hold")
 
@@ -131,17 +130,13 @@ class ModelPin:
 
 
 def _doubt(frame: Frame) -> str | None:
-    """Why a message cannot be read with certainty; None where it can, or where it cannot name a model at all.
-
-    Zero bytes are looked through: some parsers read JSON in UTF-16 and UTF-32 too, of which ASCII with zeros is all it takes.
-    """
+    """Why a message cannot be read with certainty; None where it can, or where it cannot name a model at all."""
     flaw = frame.flaw
     if flaw is None:
         return None
-    text = frame.payload.replace(b"\0", b"").strip(_AROUND_JSON)
-    is_json = text[:1] in (b"{", b"[") and text[-1:] in (b"}", b"]")
+    text = frame.payload.replace(b"\0", b"")
     names_model = b"model" in text or b"\\u" in text
-    return f"this message cannot be checked: {flaw}" if names_model and (frame.text or is_json) else None
+    return f"this message cannot be checked: {flaw}" if names_model and (frame.text or may_be_json(text)) else None
 
 
 def _at(event: Any, path: Path) -> Any:

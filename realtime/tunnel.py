@@ -48,7 +48,8 @@ class Verdict:
     """What shall happen to a message that does not simply pass.
 
     `drop` it, `replace` its payload, `hold` it and all that follow in its direction until `settle`, or `close` the
-    session. `reply` are text messages to its sender; `release` first lets held messages of its direction go.
+    session. `reply` are text messages to its sender; `release` first lets held messages of its direction go. `before` are
+    messages of its direction and kind (text or binary) that go ahead of it, whatever becomes of it, and that nobody inspects.
     """
 
     action: Literal["pass", "drop", "replace", "hold", "close"]
@@ -56,13 +57,15 @@ class Verdict:
     reply: tuple[bytes, ...] = ()
     close: Close = POLICY
     release: bool = False
+    before: tuple[bytes, ...] = ()
 
     def then(self, later: Verdict) -> Verdict:
         """This verdict and one on the message as it left it: a payload that was replaced stays replaced, also while it is held."""
         action, payload = later.action, later.payload
         if self.payload and not payload:
             action, payload = ("replace" if action == "pass" else action), self.payload
-        return Verdict(action, payload, self.reply + later.reply, later.close, self.release or later.release)
+        reply, before = self.reply + later.reply, self.before + later.before
+        return Verdict(action, payload, reply, later.close, self.release or later.release, before)
 
 
 _SPARED: Final = {"client": (1001, "client went away"), "upstream": (1011, "upstream connection lost")}
@@ -213,6 +216,7 @@ class Tunnel:
         if verdict is not None:
             if verdict.release:
                 self._release(source, held)
+            self._put_ahead(source, target, held, verdict)
             self._rewire(source, held, self._outcome(source, target, held.frame, held.wire, verdict, now))
         self._flush_held(source, target)
 
@@ -301,19 +305,35 @@ class Tunnel:
         if verdict is not None and verdict.release:
             self._release(source)
             self._flush_held(source, target)
+        for ahead in verdict.before if verdict is not None else ():
+            self._queue(source, target, _ahead(frame, ahead), _encoded(frame, target, ahead), settled=True, now=now)
         hold = verdict is not None and verdict.action == "hold"
         if verdict is not None and hold and verdict.payload:
             wire = _encoded(frame, target, verdict.payload)
         elif verdict is not None and not hold:
             wire = self._outcome(source, target, frame, wire, verdict, now)
-        if not source.held and not hold:
+        self._queue(source, target, frame, wire, settled=not hold, now=now)
+
+    def _queue(self, source: Leg, target: Leg, frame: Frame, wire: bytes, *, settled: bool, now: float) -> None:
+        """Send a message, or let it wait: for its own verdict, or behind others that wait."""
+        if not source.held and settled:
             if wire and target.closing is None:
                 target.out.append(wire)
             return
-        source.held.append(Held(frame, wire, settled=not hold))
+        source.held.append(Held(frame, wire, settled=settled))
         source.held_bytes += len(wire)
         if source.held_bytes > self._held_limit:
             self.close(Close(1008, f"more than {self._held_limit} bytes held"), now)
+
+    def _put_ahead(self, source: Leg, target: Leg, held: Held, verdict: Verdict) -> None:
+        """Messages ahead of one that waits stand before it among those that wait."""
+        if not verdict.before or held not in source.held:
+            return
+        place = source.held.index(held)
+        for number, payload in enumerate(verdict.before):
+            wire = _encoded(held.frame, target, payload)
+            source.held.insert(place + number, Held(_ahead(held.frame, payload), wire, settled=True))
+            source.held_bytes += len(wire)
 
     def _outcome(self, source: Leg, target: Leg, frame: Frame, wire: bytes, verdict: Verdict, now: float) -> bytes:
         """Carry out a final verdict; returns the wire bytes that take the message's place (none when it is dropped)."""
@@ -350,6 +370,10 @@ class Tunnel:
 
 def _wire_of(reader: FrameReader, message: Message) -> bytes:
     return message.wire if message.wire is not None else reader.chunk[message.start : message.end]
+
+
+def _ahead(frame: Frame, payload: bytes) -> Frame:
+    return Frame(frame.from_client, payload, text=frame.text, at=frame.at, injected=True)
 
 
 def _encoded(frame: Frame, target: Leg, payload: bytes | None = None) -> bytes:

@@ -5,7 +5,9 @@ import pytest
 from realtime.jsonpath import PathError
 from realtime.jsonpath import compile_path
 from realtime.jsonpath import descend
+from realtime.jsonpath import locate
 from realtime.jsonpath import read
+from realtime.jsonpath import written
 
 EVENT = {"item": {"content": [{"text": "a"}, {"text": "b", "x-y": 1}, {"audio": None}], "text": "c"}, "a b": {"": 0}}
 
@@ -63,4 +65,19 @@ def test_refused_with_its_position(path: str, position: int) -> None:
 
 
 def test_descend_goes_outer_before_inner_in_document_order() -> None:
-    assert [value for value in descend({"a": [1, {"b": 2}], "c": 3}) if isinstance(value, int)] == [1, 2, 3]
+    found = [(keys, value) for keys, value in descend({"a": [1, {"b": 2}], "c": 3}) if isinstance(value, int)]
+    assert found == [(("a", 0), 1), (("a", 1, "b"), 2), (("c",), 3)]
+
+
+@pytest.mark.parametrize(
+    ("path", "places"),
+    [
+        ("$", ["$"]),
+        ("$.item.content[*].text", ["$.item.content[0].text", "$.item.content[1].text"]),
+        ("$.item.content[-1]", ["$.item.content[2]"]),
+        ("$['a b'].*", ["$['a b']['']"]),
+        ("$..text", ["$.item.text", "$.item.content[0].text", "$.item.content[1].text"]),
+    ],
+)
+def test_locate_says_where_each_value_stands(path: str, places: list[str]) -> None:
+    assert [written(keys) for keys, _ in locate(compile_path(path), EVENT)] == places
