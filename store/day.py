@@ -1,4 +1,4 @@
-"""One day of the log for its writer: two tables of which only the ids are in memory, and the file behind them."""
+"""One day of the log for its writer: tables of which only the ids are in memory, and the file behind them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 
 from store.clock import Clock
 from store.commit import Committer
+from store.dayreader import BILLING
+from store.dayreader import FINDINGS
+from store.dayreader import SESSIONS
+from store.dayreader import TURNS
 from store.journal import Journal
-from store.reader import SESSIONS
-from store.reader import TURNS
 from store.replay import Ahead
 from store.storage import LOCK_WAIT
 from store.table import AppendDB
@@ -26,6 +28,8 @@ class Day:
         database = AppendDB(path, sink=partial(committer.put, self._journal), clock=clock)
         self.sessions = database.table(SESSIONS)
         self.turns = database.table(TURNS)
+        self.findings = database.table(FINDINGS)
+        self.billing = database.table(BILLING)
 
     @property
     def torn(self) -> int:

@@ -79,14 +79,6 @@ def _set_mode(descriptor: int, mode: int) -> None:
         os.fchmod(descriptor, mode)
 
 
-def is_at(descriptor: int, path: Path) -> bool:
-    """Whether the open file is the one that has this name now: another process may have put a new one in its place."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
-    except FileNotFoundError:
-        return False
-
-
 def lock(descriptor: int, wait: float = 0.0) -> None:
     """Take the exclusive lock of an open file, trying for `wait` seconds. Raises BlockingIOError when another holds it."""
     until = time.monotonic() + wait

@@ -32,6 +32,7 @@ from store.errors import LogLocked
 from store.errors import LogUnavailable
 from store.errors import explained
 from store.files import private_folder
+from store.findings import Room
 from store.lines import Row
 from store.lock import WriterLock
 from store.reader import LogReader
@@ -56,6 +57,7 @@ class Log:
         self._clock = clock
         self._days: dict[str, Day] = {}
         self.reader = LogReader(data, writing=self._days)
+        self._room = Room()
         self._live: dict[str, Place] = {}
         self._refused: set[str] = set()
         """Sessions whose first record was lost to a full buffer, until they close."""
@@ -91,6 +93,11 @@ class Log:
     def counters(self) -> Counters:
         """Lines, bytes, commits and errors since the start, and what waits."""
         return self._committer.counters
+
+    @property
+    def findings_refused(self) -> int:
+        """Findings that were not written, because a session or a day had too many."""
+        return self._room.refused
 
     def recover(self, now: datetime) -> Recovery:
         """Complete what earlier runs left open and cut unfinished lines. Raises LogUnavailable when that cannot be written.
@@ -139,6 +146,7 @@ class Log:
         finally:
             self._live.pop(session, None)
             self._refused.discard(session)
+            self._room.forget(session)
         ended = {"ended_at": stamp(self._clock()), **fields, "id": session}
         self._day(place.day).sessions.amend(place.document, ended)
         self._tidy()
@@ -161,6 +169,19 @@ class Log:
         if index not in place.turns:
             raise LogUnavailable(f"session {session!r} has no turn {index} in the log")
         self._day(place.day).turns.amend(place.turns[index], {**fields, "session": session, "index": index})
+        self._check()
+
+    def finding(self, record: Row) -> bool:
+        """Write a finding; `at` is required, `session` where it belongs to one. False where there are too many, which is counted."""
+        if not self._room.take(record):
+            return False
+        self._day(day_of(record["at"])).findings.insert(record)
+        self._check()
+        return True
+
+    def billed(self, record: Row) -> None:
+        """Write a billing row; `at` is required, `session` where it belongs to one."""
+        self._day(day_of(record["at"])).billing.insert(record)
         self._check()
 
     def commit(self) -> None:

@@ -1,11 +1,13 @@
-"""Which sessions a list shows, and in which order: conditions on a record, and one page over the days of the log."""
+"""Which records a list shows, and in which order: conditions on a record, and one page over the days of the log."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from dataclasses import field
 from datetime import datetime
 from itertools import chain
 from itertools import islice
@@ -40,15 +42,12 @@ class Wanted:
 
     def day(self, day: str) -> bool:
         """Whether a session that started on `day` can be wanted."""
-        late = self.until is not None and day > stamp(self.until)[:10]
-        return not (late or (self.since is not None and day < stamp(self.since)[:10]))
+        return _day_between(day, self.since, self.until)
 
     def fits(self, record: Row) -> bool:
         """Whether `record` is wanted."""
-        started = str(record.get("started_at"))
         return (
-            (self.since is None or started >= stamp(self.since))
-            and (self.until is None or started < stamp(self.until))
+            _between(str(record.get("started_at")), self.since, self.until)
             and _among(self.key, record, "principal")
             and _among(self.provider, record, "provider")
             and _among(self.model, record, "model", "upstream_model", "provider_model")
@@ -56,6 +55,34 @@ class Wanted:
             and _among(self.grouping, record, "grouping")
             and (self.status is None or self.status == status_of(record))
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """Conditions on a record that happened at one moment, `at`; as `Wanted`, and `equal` has values by field, None for any."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    equal: Mapping[str, str | None] = field(default_factory=dict)
+
+    def day(self, day: str) -> bool:
+        """Whether a record of `day` can be wanted."""
+        return _day_between(day, self.since, self.until)
+
+    def fits(self, record: Row) -> bool:
+        """Whether `record` is wanted."""
+        return _between(str(record.get("at")), self.since, self.until) and all(
+            _among(value, record, name) for name, value in self.equal.items()
+        )
+
+
+def _day_between(day: str, since: datetime | None, until: datetime | None) -> bool:
+    late = until is not None and day > stamp(until)[:10]
+    return not (late or (since is not None and day < stamp(since)[:10]))
+
+
+def _between(moment: str, since: datetime | None, until: datetime | None) -> bool:
+    return (since is None or moment >= stamp(since)) and (until is None or moment < stamp(until))
 
 
 def _among(wanted: str | None, record: Row, *names: str) -> bool:
@@ -82,15 +109,19 @@ def has_text(value: Any, text: str) -> bool:
     return False
 
 
-def page(days: Iterable[str], of_day: Callable[[str], Iterable[Row]], *, limit: int | None, offset: int, order: Order) -> list[Row]:
-    """Copies of the records from `offset` on, at most `limit`; days that the page does not reach are not looked at."""
+def page(
+    days: Iterable[str],
+    of_day: Callable[[str], Iterable[Row]],
+    *,
+    limit: int | None,
+    offset: int,
+    order: Order,
+    by: str = "started_at",
+) -> list[Row]:
+    """Copies of the records from `offset` on, at most `limit`, ordered by a moment; days that the page does not reach are not looked at."""
 
     def in_order(day: str) -> list[Row]:
-        return sorted(of_day(day), key=_started, reverse=order == "desc")
+        return sorted(of_day(day), key=lambda record: str(record.get(by)), reverse=order == "desc")
 
     rows = chain.from_iterable(map(in_order, sorted(days, reverse=order == "desc")))
     return deepcopy(list(islice(rows, offset, None if limit is None else offset + limit)))
-
-
-def _started(record: Row) -> str:
-    return str(record.get("started_at"))

@@ -5,11 +5,8 @@ Only sessions are kept in memory, of the few days that were looked at last; turn
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
-from collections.abc import Iterator
 from collections.abc import Mapping
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from dataclasses import field
@@ -17,41 +14,24 @@ from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
-from typing import Protocol
 
-import msgspec
-
+from store.dayreader import SESSIONS
+from store.dayreader import TURNS
+from store.dayreader import Writing
+from store.dayreader import named
 from store.days import day_of
-from store.days import days_in
 from store.days import file_of
-from store.days import folder_of
 from store.errors import AmbiguousId
-from store.errors import LogUnavailable
-from store.errors import explained
-from store.lines import DecodeError
 from store.lines import Line
 from store.lines import Row
-from store.lines import decode
+from store.lists import Lists
 from store.query import Order
 from store.query import Wanted
 from store.query import has_text
 from store.query import page
-from store.replay import Ahead
 from store.replay import Replay
-from store.replay import Tail
-from store.table import AppendDB
-from store.tables import Tables
-
-SESSIONS: Final = "sessions"
-TURNS: Final = "turns"
 
 _DAYS_IN_MEMORY: Final = 16
-
-
-class Writing(Protocol):
-    """A day that this process writes to."""
-
-    def ahead(self) -> Ahead: ...
 
 
 @dataclass(slots=True)
@@ -63,14 +43,12 @@ class Place:
     turns: dict[int, int] = field(default_factory=dict)
 
 
-class LogReader:
+class LogReader(Lists):
     """Reads the log of a data folder. Methods may be called from any thread and raise LogUnavailable, LogFormat."""
 
     def __init__(self, data: Path, *, writing: Mapping[str, Writing] = MappingProxyType({})) -> None:
-        self.folder = folder_of(data)
-        self._writing = writing
+        super().__init__(data, writing=writing)
         self._days: OrderedDict[str, Replay] = OrderedDict()
-        self._lock = threading.RLock()
 
     def refresh(self) -> bool:
         """Read what was appended to the days in memory; True when there was anything. The other methods do so themselves."""
@@ -80,11 +58,6 @@ class LogReader:
                     replay.refresh(self._ahead(day)) for day, replay in self._days.items()
                 ]
             )
-
-    def days(self) -> list[str]:
-        """The days of the log, oldest first."""
-        with self._reading():
-            return sorted({*days_in(self.folder), *self._writing})
 
     def sessions(
         self,
@@ -156,36 +129,9 @@ class LogReader:
             rows = self._day(day).tables.rows.get(SESSIONS, {}).values()
             found: dict[str, list[Line]] = {str(row["id"]): [] for row in rows if row.get("ended_at") is None}
             for line in self.lines(day) if found else ():
-                for session in _named(line) & found.keys():
+                for session in named(line) & found.keys():
                     found[session].append(line)
             return found
-
-    def history(self, day: str, session: str) -> Tables:
-        """Everything a day's file has of one session."""
-        tables = Tables()
-        for line in self.lines(day, session):
-            tables.apply(line)
-        return tables
-
-    def lines(self, day: str, session: str | None = None) -> Iterator[Line]:
-        """The lines of a day in order, or those that name one session, as every line of its records does."""
-        needle = b"" if session is None else msgspec.json.encode(session)
-        tail = Tail(file_of(self.folder, day))
-        for data in (data for _, data in tail.lines(ahead=self._ahead(day), needle=needle) if needle in data):
-            line = _readable(data)
-            if line is None:
-                continue
-            if session is None or session in _named(line):
-                yield line
-
-    def database(self, day: str) -> AppendDB:
-        """A whole day as a TinyDB, for reading; all of it is in memory."""
-        with self._reading():
-            return AppendDB(file_of(self.folder, day), read_only=True)
-
-    def follow(self) -> Follower:
-        """What is written from now on."""
-        return Follower(self.folder)
 
     def _day(self, day: str) -> Replay:
         replay = self._days.get(day)
@@ -196,10 +142,6 @@ class LogReader:
             self._days.popitem(last=False)
         replay.refresh(self._ahead(day))
         return replay
-
-    def _ahead(self, day: str) -> Ahead | None:
-        found = self._writing.get(day)
-        return None if found is None else found.ahead()
 
     def _with_text(self, day: str, rows: list[Row], text: str) -> list[Row]:
         found: dict[str, str | None] = {}
@@ -212,42 +154,3 @@ class LogReader:
                         found[number] = str(fields.get("session"))
         sessions = set(found.values())
         return [row for row in rows if row.get("id") in sessions or has_text(row, text)]
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            with self._lock:
-                yield
-        except OSError as error:
-            raise LogUnavailable(explained(error, self.folder)) from error
-
-
-class Follower:
-    """New lines of the log, of all days that are written to."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._tails = {day: Tail(file_of(folder, day)) for day in days_in(folder)}
-        for tail in self._tails.values():
-            tail.skip()
-
-    def poll(self) -> list[Line]:
-        """The lines written since the last call, day by day. Raises OSError, LogFormat."""
-        for day in days_in(self._folder):
-            self._tails.setdefault(day, Tail(file_of(self._folder, day)))
-        return [line for _, tail in sorted(self._tails.items()) for data in tail.lines() if (line := _readable(data[1])) is not None]
-
-
-def _named(line: Line) -> set[str]:
-    """The sessions whose records the line changes."""
-    name = "id" if line.table == SESSIONS else "session"
-    return {str(row.get(name)) for row in (*line.put.values(), *line.set.values())}
-
-
-def _readable(data: bytes) -> Line | None:
-    """The line, None for the header and for damage, which is reported where whole days are read."""
-    try:
-        line = decode(data)
-    except DecodeError:
-        return None
-    return None if line.voicetap else line

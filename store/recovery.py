@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from typing import Final
 
+from store.dayreader import SESSIONS
+from store.dayreader import TURNS
 from store.lines import Line
 from store.lines import Row
-from store.reader import SESSIONS
-from store.reader import TURNS
 from store.reader import Place
 from store.tables import Tables
 

@@ -1,0 +1,67 @@
+"""Lists of what happened at single moments: findings and billing rows, each in the file of its own day."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from store.dayreader import BILLING
+from store.dayreader import FINDINGS
+from store.dayreader import DayReader
+from store.lines import Row
+from store.query import Listed
+from store.query import Order
+from store.query import page
+
+
+class Lists(DayReader):
+    """Conditions must all hold, None is no condition; times are aware, `until` is exclusive. Newest first unless `order` is asc."""
+
+    def findings(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        key: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        route: str | None = None,
+        session_id: str | None = None,
+        kind: str | None = None,
+        policy: str | None = None,
+        action: str | None = None,
+        mode: str | None = None,
+        severity: str | None = None,
+        limit: int | None = 50,
+        offset: int = 0,
+        order: Order = "desc",
+    ) -> list[Row]:
+        """Hits of policies, gate decisions, budget events, revocations, refusals. `key` is the principal. No `limit` means all."""
+        equal = {"principal": key, "provider": provider, "model": model, "route": route, "session": session_id}
+        equal |= {"kind": kind, "policy": policy, "action": action, "mode": mode, "severity": severity}
+        return self._listed(FINDINGS, Listed(since=since, until=until, equal=equal), limit, offset, order)
+
+    def billing(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        key: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        route: str | None = None,
+        session_id: str | None = None,
+        unit: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+        order: Order = "desc",
+    ) -> list[Row]:
+        """What was used and what it cost. `key` is the principal. No `limit` means all."""
+        equal = {"principal": key, "provider": provider, "model": model, "route": route, "session": session_id, "unit": unit}
+        return self._listed(BILLING, Listed(since=since, until=until, equal=equal), limit, offset, order)
+
+    def _listed(self, table: str, wanted: Listed, limit: int | None, offset: int, order: Order) -> list[Row]:
+        def of_day(day: str) -> list[Row]:
+            return [row for row in self.rows(day, table).values() if wanted.fits(row)]
+
+        with self._reading():
+            return page(filter(wanted.day, self.days()), of_day, limit=limit, offset=offset, order=order, by="at")
