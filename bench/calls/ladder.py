@@ -18,8 +18,8 @@ from bench.run import Row
 from bench.run import Run
 from bench.run import Sample
 
-QUIET_RUNG: Final = 25
-"""At this many calls audio is also measured alone, without events."""
+QUIET_RUNGS: Final = (3, 25)
+"""At so many calls audio is also measured alone, without events."""
 
 
 def _counts(run: Run, peer: str) -> tuple[int, ...]:
@@ -38,7 +38,7 @@ async def _climb(run: Run, peer: str, provider: Provider) -> AsyncIterator[Sampl
         for number in _counts(run, peer):
             await calls.grow(number)
             yield await _rung(calls, run.scale.pace, talkative=True)
-            if number == QUIET_RUNG:
+            if number in QUIET_RUNGS:
                 yield await _rung(calls, run.scale.pace, talkative=False)
                 calls.talkative = True
 
