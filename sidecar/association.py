@@ -37,8 +37,7 @@ class Association(RTCSctpTransport):
     @property
     def waiting(self) -> bool:
         """Whether messages wait to be sent or acknowledged; for an end that never came they do so elsewhere, and may."""
-        established = self._association_state == self.State.ESTABLISHED
-        return established and bool(self._data_channel_queue or self._outbound_queue or self._sent_queue)
+        return self.state == "connected" and bool(self._data_channel_queue or self._outbound_queue or self._sent_queue)
 
     @property
     def acknowledged(self) -> int:

@@ -106,6 +106,7 @@ class Bridge:
         code = {"client": (1001, 1000), "upstream": (1011, 1000), "worker": (1001, 1000), "proxy": (1001, 1000)}[cause.by][cause.graceful]
         first, second = (self._upstream, self._client) if cause.by == "upstream" else (self._client, self._upstream)
         ended = first if cause.by in ("client", "upstream") else None
+        await within(DELIVERY_SECONDS, self._joined(first))
         await first.say_goodbye(code, cause.reason)
         if second.socket is not None:
             await within(DELIVERY_SECONDS, second.socket_gone.wait())
@@ -122,6 +123,16 @@ class Bridge:
     def figures(self) -> dict[str, Any]:
         """What passed, by side."""
         return {"client": self._client.figures(), "upstream": self._upstream.figures(), "refused_channels": self.refused_channels}
+
+    async def _joined(self, strand: Strand) -> None:
+        """A session that is about to be opened is waited for: only through it does the proxy learn how the call ended."""
+        if self._task is None:
+            return
+        arrived = asyncio.create_task(strand.arrived.wait())
+        try:
+            await asyncio.wait({arrived, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            arrived.cancel()
 
     def _follow_the_providers(self) -> None:
         """A provider that closes its channel closes the browser's; the other way round the call's events go on to the proxy."""

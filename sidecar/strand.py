@@ -35,11 +35,15 @@ class Strand:
         self.to_channel = Outbox(f"the {name}'s data channel")
         self.channel: Channel | None = None
         self.socket: Connection | None = None
+        self.arrived = asyncio.Event()
+        """Set when there is a WebSocket."""
         self.socket_gone = asyncio.Event()
         """Set when the WebSocket has closed."""
         self._name = name
         self._fail = fail
         self._pump: asyncio.Task[None] | None = None
+        self._goodbye = 1001, "the call is over"
+        """Code and reason for a WebSocket that is closed here."""
 
     def join(self, channel: Channel) -> None:
         """The data channel, in the tick in which it appeared."""
@@ -53,6 +57,7 @@ class Strand:
     async def carry(self, socket: Connection) -> None:
         """Serve the WebSocket until it has closed; how it did is in its `close_code` and `close_reason`."""
         self.socket = socket
+        self.arrived.set()
         pump = asyncio.create_task(self._send(socket))
         try:
             with suppress(ConnectionClosed):
@@ -65,9 +70,10 @@ class Strand:
 
     async def say_goodbye(self, code: int, reason: str) -> None:
         """Let the proxy have what this side said last, then close its WebSocket."""
+        self._goodbye = code, shortened(reason)
         if self.socket is not None and not self.socket_gone.is_set():
             await within(DELIVERY_SECONDS, self.to_proxy.empty())
-            await within(DELIVERY_SECONDS, self.socket.close(code, shortened(reason)))
+            await within(DELIVERY_SECONDS, self.socket.close(*self._goodbye))
 
     async def deliver(self) -> None:
         """Let the data channel have what the proxy said last; one that is about to open is waited for where something waits for it."""
@@ -76,7 +82,7 @@ class Strand:
     async def release(self) -> None:
         """Close the WebSocket if it still stands, and stop sending."""
         if self.socket is not None and not self.socket_gone.is_set():
-            await within(DELIVERY_SECONDS, self.socket.close(1001, "the call is over"))
+            await within(DELIVERY_SECONDS, self.socket.close(*self._goodbye))
             self.socket.transport.abort()
         if self._pump is not None:
             self._pump.cancel()

@@ -15,7 +15,7 @@ from store.reader import LogReader
 
 Record = dict[str, Any]
 
-_PATIENCE = 15.0
+_PATIENCE = 25.0
 """Seconds after which a record that does not come fails the test."""
 
 

@@ -22,7 +22,7 @@ from aiortc.mediastreams import MediaStreamError
 
 Event = dict[str, Any]
 
-PATIENCE = 20.0
+PATIENCE = 25.0
 """Seconds after which what does not come fails a test."""
 SDP = {"Content-Type": "application/sdp"}
 
