@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One item of a cost: `quantity` in `unit`s at `rate` USD per `per` units. No rate means that its price is not known."""
+    """One item of a cost: `quantity` in `unit`s at `rate` USD per `per` units. No rate means that its price is not known.
+
+    `model` is what was used, `source` and `date` (ISO, may be empty) where the rate is from and since when it is known to hold.
+    """
 
     item: str
     quantity: Decimal
@@ -17,6 +21,9 @@ class Line:
     rate: Decimal | None
     per: int = 1
     note: str = ""
+    model: str | None = None
+    source: str = ""
+    date: str = ""
 
     @property
     def usd(self) -> Decimal | None:
@@ -33,6 +40,9 @@ class Line:
             "rate": None if self.rate is None else float(self.rate),
             "per": self.per,
             "usd": None if usd is None else float(usd),
+            "model": self.model,
+            "source": self.source,
+            "date": self.date,
         }
         return {**made, "note": self.note} if self.note else made
 
@@ -98,14 +108,18 @@ def made_of(lines: tuple[Line, ...], source: str, date: str) -> Cost:
     return Cost(sum(known, Decimal()) if known or complete else None, complete, source, date, lines)
 
 
+def without_price(lines: tuple[Line, ...]) -> Cost:
+    """The cost of what nobody knows a price of, which is shown all the same."""
+    return Cost(None, False, lines=lines)
+
+
 def _merged(lines: tuple[Line, ...]) -> tuple[Line, ...]:
     """Lines of the same item at the same rate become one, so that a long session's cost stays short."""
     made: dict[tuple[object, ...], Line] = {}
     for line in lines:
-        key = (line.item, line.unit, line.rate, line.per, line.note)
+        key = (line.item, line.unit, line.rate, line.per, line.note, line.model, line.source, line.date)
         before = made.get(key)
-        quantity = line.quantity + (before.quantity if before else 0)
-        made[key] = Line(line.item, quantity, line.unit, line.rate, line.per, line.note)
+        made[key] = replace(line, quantity=line.quantity + before.quantity) if before else line
     return tuple(made.values())
 
 

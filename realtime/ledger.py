@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from typing import Final
@@ -17,6 +18,7 @@ from realtime.cost import UNPRICED
 from realtime.cost import Cost
 from realtime.cost import Line
 from realtime.cost import Seconds
+from realtime.cost import without_price
 from realtime.prices import PriceBook
 from realtime.recent import Recent
 from realtime.settings import Settings
@@ -34,7 +36,9 @@ MAX_IDS: Final = 4096
 """Ids of billed events that are remembered, so that an event seen twice counts once."""
 _BY_STREAM: Final = frozenset({"transcription", "translation"})
 """Kinds of sessions whose audio is billed even where the provider reports nothing."""
-_NO_TOKENS: Final = Cost(None, False, lines=(Line("tokens", Decimal(), "token", None, note="the provider reports none to the session"),))
+MAX_MODELS: Final = 32
+"""Models that the lines of a session's cost tell apart; a provider may name as many as it likes."""
+_NO_TOKENS: Final = "the provider reports none to the session"
 
 What = Literal["response", "transcription", "report"]
 
@@ -98,6 +102,7 @@ class Ledger:
         self._texts = 0
         self._echoes = 0
         self._items: Recent[str, None] = Recent(MAX_IDS)
+        self._models: set[str | None] = set()
         self._tokens = False
         """True once an event reported tokens."""
         self._timed = False
@@ -124,20 +129,27 @@ class Ledger:
             return self._usage + self._cumulative, session or UNPRICED
         return self._usage + self._cumulative, self._cost + session if session else self._cost
 
+    def money(self, seconds: Seconds) -> tuple[float, bool]:
+        """As `totals`, in short: the dollars that are known of, and whether that is all."""
+        events, session = self._cost, self._session_cost(seconds)
+        known = sum(cost.usd or Decimal() for cost in (events, session) if cost is not None)
+        missing = (events is not None and not events.priced) or (session is not None and not session.priced and bool(session.lines))
+        return float(known), not missing
+
     def _session_cost(self, seconds: Seconds) -> Cost | None:
         """What belongs to no event: time, text messages, cumulative reports. None where no model of the session is known."""
         model = self._main()
         if model is None:
             return None
         bases = self._prices.by_time(self._kind, model)
-        usage = Usage(messages=self._texts) + (self._cumulative if bases else Usage())
+        usage = replace(self._cumulative, messages=self._cumulative.messages + self._texts) if self._texts else self._cumulative
         measured = None if "audio_in" in bases and self._timed else seconds
-        cost = self._prices.cost(self._kind, model, usage if bases else usage + self._cumulative, measured)
+        cost = self._prices.cost(self._kind, model, usage, measured)
         rates = self._prices.rates(self._kind, model)
         if rates is not None and rates.tokens and rates.seconds and not self._tokens:
-            return cost + _NO_TOKENS
+            return cost + without_price((Line("tokens", Decimal(), "token", None, note=_NO_TOKENS, model=model),))
         if not bases and not self.rows and seconds.audio_in and self._settings.kind in _BY_STREAM:
-            return UNPRICED
+            return without_price((Line("audio_in", Decimal(str(round(seconds.audio_in, 3))), "second", None, model=model),))
         return cost
 
     def _main(self) -> str | None:
@@ -186,13 +198,20 @@ class Ledger:
         if usage is None or (key and not self._billed.first(what, key)):
             return None
         model = self._known(model)
-        row = Row(what, key, model, usage, self._prices.cost(self._kind, model, usage))
+        row = Row(what, key, model, usage, self._told_apart(model, self._prices.cost(self._kind, model, usage)))
         self.rows += 1
         self._tokens = self._tokens or usage.total_tokens > 0
         self._timed = self._timed or usage.seconds > 0
         self._usage += usage
         self._cost = row.cost if self._cost is None else self._cost + row.cost
         return row
+
+    def _told_apart(self, model: str | None, cost: Cost) -> Cost:
+        """The cost with the model in its lines, as long as there are few."""
+        if model in self._models or len(self._models) < MAX_MODELS:
+            self._models.add(model)
+            return cost
+        return replace(cost, lines=tuple(replace(line, model=None) for line in cost.lines))
 
 
 _HANDLERS: Final[dict[type, Callable[[Ledger, Any], Row | None]]] = {

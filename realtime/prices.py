@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 from typing import Literal
 from typing import Protocol
 
-from realtime.cost import UNPRICED
 from realtime.cost import Cost
 from realtime.cost import Line
 from realtime.cost import Seconds
 from realtime.cost import made_of
+from realtime.cost import without_price
 from realtime.pricelist import MILLION
 from realtime.pricelist import Basis
 from realtime.pricelist import PriceList
@@ -57,6 +59,7 @@ _TOKEN_RATES: Final = ("text_in", "text_out", "audio_in", "audio_out", "image_in
 _TOKEN_UNITS: Final = {"1M": MILLION, "1K": 1000}
 _TIME_UNITS: Final = {"second": 1, "minute": 60, "hour": 3600}
 _TIME_RATES: Final[dict[str, Basis]] = {"session": "wall", "audio_in": "audio_in", "audio_out": "audio_out"}
+_REMEMBERED: Final = 512
 _FREE_TEXT: Final = frozenset({"bailian"})
 """Kinds of providers that charge no text in a response that also produced audio (observed of DashScope's omni models)."""
 
@@ -71,11 +74,26 @@ class PriceBook:
     def __init__(self, overlay: Mapping[str, Entry] | None = None, *, now: Callable[[], datetime]) -> None:
         self._own = {model.casefold(): _rates(entry) for model, entry in (overlay or {}).items()}
         self._list = PriceList(now)
+        self._now = now
+        self._day: date | None = None
+        self._known: dict[tuple[str, str], Rates | None] = {}
+        """What sessions are asked for again and again, for the prices of one day."""
 
     def rates(self, kind: str, model: str | None, input_tokens: int = 0) -> Rates | None:
         """The rates in force for a model, None when nothing is known about it."""
         if not model:
             return None
+        if input_tokens:
+            return self._found(kind, model, input_tokens)
+        today = self._now().date()
+        if today != self._day or len(self._known) >= _REMEMBERED:
+            self._day = today
+            self._known.clear()
+        if (kind, model) not in self._known:
+            self._known[kind, model] = self._found(kind, model, 0)
+        return self._known[kind, model]
+
+    def _found(self, kind: str, model: str, input_tokens: int) -> Rates | None:
         listed = self._list.rates(kind, model, input_tokens)
         own = self._own.get(model.casefold())
         if own is None or listed is None or not own.tokens:
@@ -97,8 +115,9 @@ class PriceBook:
         """
         rates = self.rates(kind, model, usage.input_tokens)
         if rates is None or not (rates.tokens or rates.seconds or rates.others):
-            return UNPRICED
-        lines = (*_token_lines(rates, usage, kind), *_other_lines(rates, usage), *_time_lines(rates, usage, seconds))
+            return without_price(tuple(replace(line, model=model) for line in unpriced_lines(usage)))
+        found = (*_token_lines(rates, usage, kind), *_other_lines(rates, usage), *_time_lines(rates, usage, seconds))
+        lines = tuple(replace(line, model=model, source=rates.source, date=rates.date) for line in found)
         if not lines and not rates.tokens:
             return Cost(None, True, rates.source, rates.date)
         return made_of(lines, rates.source, rates.date)
@@ -155,6 +174,30 @@ def _text_and_unnamed(rates: Rates, direction: str, text: int, rest: int, some_n
 def _tokens(item: str, count: int, rate: Rate | None, note: str = "") -> Iterator[Line]:
     if count:
         yield Line(item, Decimal(count), "token", rate.usd if rate else None, rate.per if rate else 1, note)
+
+
+def unpriced_lines(usage: Usage) -> Iterator[Line]:
+    """What was used, where nothing at all is known of its price."""
+    cached = usage.cached_text + usage.cached_audio + usage.cached_image
+    named_in = usage.input_text + usage.input_audio + usage.input_image
+    counts = {
+        "text_in": usage.input_text - usage.cached_text,
+        "audio_in": usage.input_audio - usage.cached_audio,
+        "image_in": usage.input_image - usage.cached_image,
+        "cached_text": usage.cached_text,
+        "cached_audio": usage.cached_audio,
+        "cached_image": usage.cached_image,
+        "input": usage.input_tokens - (named_in or cached),
+        "text_out": usage.output_text,
+        "audio_out": usage.output_audio,
+        "output": usage.output_tokens - usage.output_text - usage.output_audio,
+    }
+    yield from (Line(item, Decimal(count), "token", None) for item, count in counts.items() if count > 0)
+    if usage.seconds:
+        yield Line("session", Decimal(str(round(usage.seconds, 3))), "second", None)
+    for item, count in (("characters", usage.characters), ("messages", usage.messages)):
+        if count:
+            yield Line(item, Decimal(count), item.removesuffix("s"), None)
 
 
 def _other_lines(rates: Rates, usage: Usage) -> Iterator[Line]:

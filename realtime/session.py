@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from dataclasses import field
 from datetime import UTC
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from typing import Final
 from typing import Literal
 
-from realtime.cost import UNPRICED
+from realtime.cost import Line
 from realtime.cost import Seconds
+from realtime.cost import without_price
 from realtime.delay import Delay
 from realtime.dialects import Dialect
 from realtime.dialects import detect
@@ -44,6 +46,9 @@ from realtime.turns import TurnTracker
 
 MAX_FLAWS: Final = 32
 """Kinds of unreadable messages that a record tells apart."""
+
+UNSEEN: Final = without_price((Line("call", Decimal(1), "call", None, note="what it uses does not show here"),))
+"""The cost of a call that is only signalled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +269,7 @@ class Session:
             "provider_session": self.provider_session,
             "turns": self.tracker.count,
             "usage": usage.record(),
-            "cost": (cost if self.is_seen else UNPRICED).record(),
+            "cost": (cost if self.is_seen else UNSEEN).record(),
             **self.media_record(),
             "recording": self.recording,
             "error": self.error and self.error.record(),

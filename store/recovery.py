@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from typing import Final
 
+from realtime.billing import merged
 from store.dayreader import SESSIONS
 from store.dayreader import TURNS
 from store.lines import Line
@@ -103,7 +104,7 @@ def _larger(one: Row, other: Row) -> Row:
 
 
 def _cost(known: Row | None, turns: list[Row]) -> Row | None:
-    """The cost of the record unless its turns cost more; then theirs, without its lines, which stand in the turns."""
+    """The cost of the record unless its turns cost more; then theirs."""
     costs = [cost for turn in turns if isinstance(cost := turn.get("cost"), dict)]
     amounts = [cost["usd"] for cost in costs if cost.get("usd") is not None]
     if not amounts or (known is not None and (known.get("usd") or 0) >= sum(amounts)):
@@ -115,7 +116,7 @@ def _cost(known: Row | None, turns: list[Row]) -> Row | None:
         "partial": not priced,
         "source": "; ".join(_distinct(cost.get("source") for cost in costs)),
         "date": max(_distinct(cost.get("date") for cost in costs), default=""),
-        "lines": [],
+        "lines": merged(costs),
     }
 
 

@@ -14,7 +14,8 @@ from store.recovery import Recovered
 from store.recovery import Recovery
 
 Make = Callable[..., dict[str, Any]]
-COST = {"usd": 0.25, "priced": True, "partial": False, "source": "list", "date": "2026-11-01", "lines": [{"item": "text"}]}
+LINE = {"item": "text_in", "quantity": 10, "unit": "token", "rate": 0.025, "per": 1, "usd": 0.25}
+COST = {"usd": 0.25, "priced": True, "partial": False, "source": "list", "date": "2026-11-01", "lines": [LINE]}
 
 
 @pytest.fixture
@@ -57,7 +58,8 @@ def test_an_open_session_is_completed(crashed: Any, session: Any, clock: Any) ->
     record = log.session("s")
     assert (record["turns"], record["ended_at"]) == (3, "2026-11-21T09:30:05.000Z")
     assert record["usage"] == {"total_tokens": 17, "seconds": 1.5, "messages": 4}
-    assert record["cost"] == {"usd": 0.5, "priced": True, "partial": False, "source": "list; overlay", "date": "2026-11-01", "lines": []}
+    lines = [{**LINE, "quantity": 20, "usd": 0.5}]
+    assert record["cost"] == {"usd": 0.5, "priced": True, "partial": False, "source": "list; overlay", "date": "2026-11-01", "lines": lines}
     assert record["close"] == {"code": 1006, "reason": "proxy stopped without closing the session", "side": "proxy"}
     assert [(turn["status"], turn.get("ended_at")) for turn in log.turns("s")] == [
         ("completed", None),
