@@ -83,9 +83,9 @@ class Line:
         """True when a script or an interface called `flow.kill()`, which mitmproxy itself cannot do to a live socket."""
         return self.flow.error is not None and self.flow.error.msg == Error.KILLED_MESSAGE
 
-    def close(self, close: Close) -> None:
-        """End the session with a code of our own on both legs."""
-        self.tunnel.close(close, time.monotonic())
+    def close(self, close: Close, cause: str = "") -> None:
+        """End the session with a code of our own on both legs; `cause` as in `Ending`."""
+        self.tunnel.close(close, time.monotonic(), cause)
         self.pump()
 
     def pump_if_due(self) -> None:

@@ -59,6 +59,8 @@ class ModelPin:
     opened: float
     model_in_url: bool = False
     waiting: bool = False
+    refused: str = ""
+    """Why the last message that was refused was."""
     _held: int = 0
     _held_bytes: int = 0
 
@@ -118,11 +120,12 @@ class ModelPin:
         self._held += 1
         self._held_bytes += len(frame.payload)
         if self._held > WAIT_FRAMES or self._held_bytes > WAIT_BYTES:
-            reason = f"no model was named in the first {WAIT_FRAMES} messages or {WAIT_BYTES} bytes"
+            self.refused = reason = f"no model was named in the first {WAIT_FRAMES} messages or {WAIT_BYTES} bytes"
             return Verdict("close", close=Close(1008, reason))
         return _HOLD
 
     def _refuse(self, frame: Frame, message: str, code: str) -> Verdict:
+        self.refused = message
         event = provider_error_event(message, type="invalid_request_error", code=code, event_id=frame.head.event_id, dialect=self.dialect)
         if event is None:
             return Verdict("close", close=Close(1008, message))

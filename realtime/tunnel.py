@@ -81,6 +81,8 @@ class Ending:
     code: int
     reason: str
     side: Side
+    cause: str = ""
+    """What the proxy ended it for, in a word: a `limit`, a `budget`, a `revocation`, a `kill`. Empty where nobody has to be told."""
 
 
 @dataclass(slots=True)
@@ -233,10 +235,10 @@ class Tunnel:
         if self.ending is None:
             self._judge(source, target, frame, _encoded(frame, target), self._inspect(frame), now)
 
-    def close(self, close: Close, now: float) -> None:
+    def close(self, close: Close, now: float, cause: str = "") -> None:
         """End the session for a reason of our own: the error event that says why, then the code, on both legs."""
         if self.ending is None:
-            self._end(Ending(close.code, close.reason, "proxy"), close, close, now)
+            self._end(Ending(close.code, close.reason, "proxy", cause), close, close, now)
 
     def lost(self, from_client: bool, now: float, reason: str = "connection lost") -> None:
         """One side's connection ended."""
@@ -287,7 +289,8 @@ class Tunnel:
     def _refuse(self, source: Leg, fault: Close, now: float) -> None:
         """A side broke the protocol: it gets the code for that, the other one is told what it means for it."""
         spared = fault if fault.code == 1009 else Close(*_SPARED[source.name])
-        ending = Ending(fault.code, f"{fault.reason} (from the {source.name})", "proxy")
+        cause = "limit" if fault.code == 1009 else ""
+        ending = Ending(fault.code, f"{fault.reason} (from the {source.name})", "proxy", cause)
         self._end(ending, *((fault, spared) if source is self.client else (spared, fault)), now)
 
     def _end(self, ending: Ending, to_client: Close, to_upstream: Close, now: float) -> None:
@@ -323,7 +326,7 @@ class Tunnel:
         source.held.append(Held(frame, wire, settled=settled))
         source.held_bytes += len(wire)
         if source.held_bytes > self._held_limit:
-            self.close(Close(1008, f"more than {self._held_limit} bytes held"), now)
+            self.close(Close(1008, f"more than {self._held_limit} bytes held"), now, "limit")
 
     def _put_ahead(self, source: Leg, target: Leg, held: Held, verdict: Verdict) -> None:
         """Messages ahead of one that waits stand before it among those that wait."""
