@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from realtime.detectors import Detector
 from realtime.detectors import find
 from realtime.jsonpath import Path
 from realtime.jsonpath import descend
@@ -37,7 +38,7 @@ class Condition:
     events: tuple[str, ...] = ()
     at: Path | None = None
     regex: Regex | None = None
-    detect: tuple[str, ...] = ()
+    detect: tuple[str | Detector, ...] = ()
     one_of: frozenset[Scalar] | None = None
     none_of: frozenset[Scalar] | None = None
     over: int | None = None

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 from typing import Final
 
+from realtime.detectors import WORDS
 from rules.access import LOCAL
 from rules.access import Route
 from rules.capability import Cannot
@@ -26,8 +27,8 @@ from rules.yamlload import Path
 class Checked:
     """The rules under examination, without the entries that were refused before.
 
-    `numbers` has for each list section the numbers its entries have in the file. `providers` and `keys` are all names
-    written in the file, refused or not, so that one fault does not make others; None where they are not known.
+    `numbers` has for each list section the numbers its entries have in the file. `providers`, `keys` and `words` are all
+    names written in the file, refused or not, so that one fault does not make others; None where they are not known.
     """
 
     rules: Rules
@@ -35,6 +36,7 @@ class Checked:
     numbers: Mapping[str, list[int]]
     providers: Collection[str] | None
     keys: Collection[str] | None
+    words: Collection[str] | None
     stored_keys: Collection[str]
     lost: Collection[str]
     """Sections that were refused as a whole; their defaults stand in the rules."""
@@ -46,7 +48,7 @@ class Checked:
 
 
 def prune(value: Mapping[str, Any], refused: Iterable[Path]) -> tuple[dict[str, Any], dict[str, list[int]]]:
-    """`value` without what was refused: that provider, key, route, policy or price; of the other sections the whole section.
+    """`value` without what was refused: that provider, key, route, policy, price or word list; of the other sections the whole section.
 
     Also returns, for each list section, the numbers that its remaining entries have in the file.
     """
@@ -63,7 +65,7 @@ def prune(value: Mapping[str, Any], refused: Iterable[Path]) -> tuple[dict[str, 
 
 
 def _has_entries(value: Mapping[str, Any], section: Any) -> bool:
-    return isinstance(value.get(section), list) or section in ("providers", "prices")
+    return isinstance(value.get(section), list) or section in ("providers", "prices", "words")
 
 
 def check_names(checked: Checked) -> None:
@@ -106,6 +108,19 @@ def _check_key(checked: Checked, position: int, route: Route) -> None:
     if not any(fnmatchcase(key, glob) for key in known):
         path = checked.path("routes", position, "match", "key")
         checked.report.add(path, "VT040", f"no key fits {glob!r}", nearest(glob, known), severity="warning")
+
+
+def check_words(checked: Checked) -> None:
+    """VT032: a policy that looks for a word list that is not there."""
+    if checked.words is None:
+        return
+    known = {f"{WORDS}{name}" for name in checked.words}
+    for position, policy in enumerate(checked.rules.policies):
+        for number, name in enumerate(policy.when.detect):
+            if name.startswith(WORDS) and name not in known:
+                hint = nearest(name, known) or f"there are {', '.join(sorted(known)) or 'no lists under words'}"
+                path = (*checked.path("policies", position, "when", "detect"), number)
+                checked.report.add(path, "VT032", f"no word list is called {name.removeprefix(WORDS)!r}", hint)
 
 
 def check_capabilities(checked: Checked) -> None:
@@ -152,6 +167,7 @@ def check_budgets(checked: Checked) -> None:
 GENERAL: Final[tuple[Callable[[Checked], None], ...]] = (
     check_names,
     check_references,
+    check_words,
     check_capabilities,
     check_listeners,
     check_log,

@@ -28,6 +28,7 @@ from rules.locate import mask_secrets
 from rules.model import Rules
 from rules.policy import judge
 from rules.reach import REACH
+from rules.words import word_lists
 from rules.yamlload import Document
 from rules.yamlload import Path as KeyPath
 from rules.yamlload import read_yaml
@@ -100,19 +101,21 @@ def _build(document: Document, reporter: Reporter, stored_keys: Collection[str],
     return Checked(Rules.model_validate(kept), reporter, numbers, *_names(document.value), stored_keys, lost, cannot)
 
 
-def _names(value: Mapping[str, Any]) -> tuple[Collection[str] | None, Collection[str] | None]:
-    """The names of providers and the ids of keys as they are written; None where the section cannot be read."""
+def _names(value: Mapping[str, Any]) -> tuple[Collection[str] | None, Collection[str] | None, Collection[str] | None]:
+    """The names of providers, the ids of keys and the names of word lists as they are written; None where the section cannot be read."""
     providers = value.get("providers") or {}
     keys = value.get("keys") or []
     ids = [key["id"] for key in keys if isinstance(key, dict) and isinstance(key.get("id"), str)] if isinstance(keys, list) else None
-    return (tuple(providers) if isinstance(providers, dict) else None), ids
+    words = value.get("words") or {}
+    return (tuple(providers) if isinstance(providers, dict) else None), ids, (tuple(words) if isinstance(words, dict) else None)
 
 
 def _check_tests(checked: Checked) -> None:
     """VT050: an inline test of a policy that comes out differently."""
+    lists = word_lists(checked.rules.words)
     for position, policy in enumerate(checked.rules.policies):
         for number, test in enumerate(policy.tests):
-            result = judge(policy, test, len(json.dumps(test.event)))
+            result = judge(policy, test, len(json.dumps(test.event)), lists)
             if result != test.expect:
                 path = (*checked.path("policies", position, "tests"), number, "expect")
                 checked.report.add(path, "VT050", f"the policy {policy.id!r} should {_verb(test.expect)} here, and would {_verb(result)}")

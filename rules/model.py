@@ -30,6 +30,7 @@ from rules.section import fault
 from rules.units import Duration
 from rules.units import Size
 from rules.upstream import Provider
+from rules.words import WordList
 
 
 class Listen(Section):
@@ -169,6 +170,8 @@ class Rules(Section):
     """Which request goes where; the first that fits is taken."""
     policies: tuple[Policy, ...] = ()
     """What is done with messages, in this order."""
+    words: Mapping[Name, WordList] = {}
+    """Lists of words that policies look for as `words.<name>`: whole words, in any case."""
     webrtc: WebRTC = Field(default_factory=WebRTC)
     """How WebRTC calls are carried."""
     client_secrets: ClientSecrets = Field(default_factory=ClientSecrets)

@@ -22,6 +22,9 @@ from pydantic import model_validator
 from realtime.conditions import Condition
 from realtime.conditions import scalar
 from realtime.detectors import DETECTORS
+from realtime.detectors import WORDS
+from realtime.detectors import Detector as Detecting
+from realtime.detectors import word_list
 from realtime.jsonpath import Path
 from realtime.jsonpath import PathError
 from realtime.jsonpath import compile_path
@@ -60,16 +63,21 @@ def _path(value: Any) -> Path:
 
 def _detector(value: Any) -> str:
     name = as_text(value, "the name of a detector")
-    if name not in DETECTORS:
+    if name not in DETECTORS and not name.startswith(WORDS):
         raise fault("VT032", "no such detector", nearest(name, DETECTORS) or f"there are {', '.join(DETECTORS)}")
     return name
 
 
 _TEXT: Final = {"type": "string"}
+_DETECTOR: Final = {"anyOf": [{"enum": list(DETECTORS)}, {"type": "string", "pattern": f"^{WORDS.replace('.', '[.]')}"}]}
 Pattern = Annotated[Regex, BeforeValidator(_regex), WithJsonSchema(_TEXT)]
 JsonPath = Annotated[tuple[Any, ...], BeforeValidator(_path), WithJsonSchema({"type": "string", "pattern": r"^\$"})]
-Detector = Annotated[str, BeforeValidator(_detector), WithJsonSchema({"enum": list(DETECTORS)})]
+Detector = Annotated[str, BeforeValidator(_detector), WithJsonSchema(_DETECTOR)]
 Value = StrictStr | StrictInt | StrictFloat | StrictBool
+
+
+def _wanted(name: str, lists: Mapping[str, Detecting]) -> str | Detecting:
+    return lists.get(name) or word_list(name, ()) if name.startswith(WORDS) else name
 
 
 class Bounds(Section):
@@ -93,7 +101,7 @@ class When(Section):
     regex: Pattern | None = None
     """An RE2 pattern found anywhere in the value."""
     detect: Annotated[tuple[Detector, ...], AfterValidator(not_empty)] = ()
-    """Detectors of which one finds something in the value."""
+    """Detectors of which one finds something in the value; `words.<name>` is a list of `words`."""
     in_: tuple[Value, ...] | None = Field(None, alias="in")
     """The value is one of these; needs `at`."""
     not_in: tuple[Value, ...] | None = None
@@ -107,14 +115,14 @@ class When(Section):
             raise fault("VT012", "in and not_in need at, which says what is compared", at="in" if self.in_ is not None else "not_in")
         return self
 
-    def condition(self) -> Condition:
-        """The compiled form."""
+    def condition(self, lists: Mapping[str, Detecting]) -> Condition:
+        """The compiled form. `lists` are the word lists by the names that policies use; one that is not there finds nothing."""
         return Condition(
             from_client=None if self.from_ is None else self.from_ == "client",
             events=self.event,
             at=self.at,
             regex=self.regex,
-            detect=self.detect,
+            detect=tuple(_wanted(name, lists) for name in self.detect),
             one_of=None if self.in_ is None else frozenset(map(scalar, self.in_)),
             none_of=None if self.not_in is None else frozenset(map(scalar, self.not_in)),
             over=self.size.over if self.size else None,
@@ -173,9 +181,9 @@ class Policy(Section):
         return self
 
 
-def judge(policy: Policy, test: PolicyTest, size: int) -> str:
-    """What `policy` alone does with the message of `test`: its action, or `none`."""
+def judge(policy: Policy, test: PolicyTest, size: int, lists: Mapping[str, Detecting]) -> str:
+    """What `policy` alone does with the message of `test`: its action, or `none`. `lists` as in `When.condition`."""
     event_type = test.event.get("type")
     from_client = policy.when.from_ != "server"
-    fits = policy.when.condition().matches(from_client, event_type if isinstance(event_type, str) else "", test.event, size)
+    fits = policy.when.condition(lists).matches(from_client, event_type if isinstance(event_type, str) else "", test.event, size)
     return policy.action if fits else "none"

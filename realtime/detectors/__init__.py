@@ -11,6 +11,7 @@ from realtime.detectors.reading import Reading
 from realtime.detectors.reading import find
 from realtime.detectors.reading import longest
 from realtime.detectors.table import DETECTORS
+from realtime.detectors.wordlist import WORDS
 from realtime.detectors.wordlist import word_list
 
-__all__ = ["DETECTORS", "Detector", "Finding", "Reading", "find", "longest", "word_list"]
+__all__ = ["DETECTORS", "WORDS", "Detector", "Finding", "Reading", "find", "longest", "word_list"]

@@ -16,7 +16,7 @@ from realtime.detectors.detector import Detector
 from realtime.detectors.view import View
 from realtime.regex import Regex
 
-PREFIX: Final = "words."
+WORDS: Final = "words."
 """What the name of a word list begins with where a rule names it."""
 _UNSPACED: Final = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 """Scripts that put no space between words, so that a word has no boundary to look for."""
@@ -65,21 +65,21 @@ def fold(text: str) -> str:
 
 
 def word_list(name: str, entries: Iterable[str]) -> Detector:
-    """The detector `words.<name>` of these words or phrases. Raises ValueError for an entry without a letter or digit."""
+    """The detector `words.<name>` of these words or phrases; with or without `words.`; an entry without a letter finds nothing."""
     phrases: defaultdict[str, set[tuple[str, ...]]] = defaultdict(set)
     inside: set[str] = set()
     longest = 0
     for entry in entries:
         words = tuple(fold(entry[start:end]) for start, end in _WORD.spans(entry))
         if not words:
-            raise ValueError("a word needs a letter or a digit")
+            continue
         longest = max(longest, len(entry) * (1 if entry.isascii() else _GROWTH) + _GAP * (len(words) - 1))
         if _RUN.search(entry):
             inside.add(entry.strip())
         else:
             phrases[words[0]].add(words)
     form = Words({first: tuple(found) for first, found in phrases.items()}, _any(phrases), _any(inside))
-    return Detector(PREFIX + name, f"Words of the list {name}", "high", (form,), longest=longest)
+    return Detector(WORDS + name.removeprefix(WORDS), f"Words of the list {name}", "high", (form,), longest=longest)
 
 
 def _any(words: Iterable[str]) -> Regex | None:
