@@ -1,4 +1,4 @@
-"""Whether a message meets the `when` of a policy: a pure function of the message, linear in its size.
+"""Whether a message meets the `when` of a policy, and which characters of it do: pure, linear in the size of the message.
 
 All tests of a condition must hold; those on values must hold together for at least one value.
 """
@@ -6,16 +6,14 @@ All tests of a condition must hold; those on values must hold together for at le
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
+from typing import NamedTuple
 
 from realtime.detectors import Detector
-from realtime.detectors import find
 from realtime.jsonpath import Path
-from realtime.jsonpath import descend
-from realtime.jsonpath import read
 from realtime.regex import Regex
 
 Scalar = tuple[bool, Any]
@@ -26,17 +24,33 @@ def scalar(value: Any) -> Scalar:
     return isinstance(value, bool), value
 
 
+class Span(NamedTuple):
+    """Characters of a text that were found, and by which detector; "" for a regular expression."""
+
+    start: int
+    end: int
+    detector: str
+
+
+Detect = Callable[[str | Detector, str], tuple[Span, ...]]
+"""What a detector, named or given, finds in a text."""
+Search = Callable[[Regex, str], tuple[Span, ...]]
+"""What a pattern finds in a text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A compiled `when`; None and () stand for tests that are not made.
 
-    `from_client` is the direction, `events` globs of event types, `at` the values looked at (all strings of the
-    message where absent), `over` and `under` exclusive bounds in bytes: of the value with `at`, else of the message.
+    `from_client` is the direction, `events` globs of event types. Looked at are the values `at` a path, or the words of the
+    kinds in `texts`, or else all strings of the message. `over` and `under` are exclusive bounds in bytes: of such a value
+    where `at` or `texts` names them, else of the message.
     """
 
     from_client: bool | None = None
     events: tuple[str, ...] = ()
     at: Path | None = None
+    texts: frozenset[str] | None = None
     regex: Regex | None = None
     detect: tuple[str | Detector, ...] = ()
     one_of: frozenset[Scalar] | None = None
@@ -44,33 +58,42 @@ class Condition:
     over: int | None = None
     under: int | None = None
 
-    def matches(self, from_client: bool, event_type: str, event: Any, size: int) -> bool:
-        """`event` is the message's JSON or None where it has none; `size` counts the bytes of the message."""
+    def concerns(self, from_client: bool, event_type: str) -> bool:
+        """Whether messages of this direction and type can meet it."""
         if self.from_client not in (None, from_client):
             return False
-        if self.events and not any(fnmatchcase(event_type, glob) for glob in self.events):
-            return False
-        if self.at is None and not self._fits(size):
-            return False
-        return not self._looks_at_values or any(self._holds(value) for value in self._values(event))
+        return not self.events or any(fnmatchcase(event_type, glob) for glob in self.events)
 
     @property
-    def _looks_at_values(self) -> bool:
-        return self.at is not None or self.regex is not None or bool(self.detect)
+    def looks_for_words(self) -> bool:
+        """Whether it reads what is said, also where a text comes in pieces."""
+        return self.at is None and (self.texts is not None or self.regex is not None or bool(self.detect))
 
-    def _values(self, event: Any) -> Iterable[Any]:
-        if self.at is not None:
-            return read(self.at, event)
-        return (value for value in descend(event) if isinstance(value, str))
+    @property
+    def looks_at_values(self) -> bool:
+        """Whether it needs to read the message, not just to weigh it."""
+        return self.at is not None or self.looks_for_words
 
-    def _holds(self, value: Any) -> bool:
-        return (
-            (self.regex is None or (isinstance(value, str) and self.regex.search(value)))
-            and (not self.detect or (isinstance(value, str) and any(find(value, self.detect))))
-            and (self.one_of is None or _listed(value, self.one_of))
-            and (self.none_of is None or not _listed(value, self.none_of))
-            and (self.at is None or not self._bounded or self._fits(_size(value)))
-        )
+    def weighs(self, size: int) -> bool:
+        """Whether a message of so many bytes meets it, as far as its size is tested."""
+        return self.at is not None or self.texts is not None or self._fits(size)
+
+    def spans(self, value: Any, search: Search, detect: Detect) -> tuple[Span, ...] | None:
+        """What of a value meets the tests: the characters found, () for all of it; None where it does not meet them."""
+        if (self.one_of is not None and not _listed(value, self.one_of)) or (self.none_of is not None and _listed(value, self.none_of)):
+            return None
+        if (self.at is not None or self.texts is not None) and self._bounded and not self._fits(_size(value)):
+            return None
+        if self.regex is None and not self.detect:
+            return ()
+        return self._found(value, search, detect) if isinstance(value, str) else None
+
+    def _found(self, text: str, search: Search, detect: Detect) -> tuple[Span, ...] | None:
+        matched = search(self.regex, text) if self.regex is not None else ()
+        if self.regex is not None and not matched:
+            return None
+        detected = tuple(span for name in self.detect for span in detect(name, text))
+        return None if self.detect and not detected else (*matched, *detected)
 
     @property
     def _bounded(self) -> bool:

@@ -124,6 +124,13 @@ def locate(path: Path, event: Any) -> list[Found]:
     return values
 
 
+def value_at(event: Any, keys: Keys) -> Any:
+    """What stands at a place. Raises LookupError or TypeError where there is no such place."""
+    for key in keys:
+        event = event[key]
+    return event
+
+
 def written(keys: Keys) -> str:
     """A place as a path of the subset, as far as its keys can be written in one: `$.item.content[0].text`."""
     return "$" + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" if _PLAIN.fullmatch(key) else f"[{key!r}]" for key in keys)

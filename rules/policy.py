@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Annotated
 from typing import Any
@@ -25,11 +27,21 @@ from realtime.detectors import DETECTORS
 from realtime.detectors import WORDS
 from realtime.detectors import Detector as Detecting
 from realtime.detectors import word_list
+from realtime.dialects import NAMES
+from realtime.frame import Frame
 from realtime.jsonpath import Path
 from realtime.jsonpath import PathError
 from realtime.jsonpath import compile_path
+from realtime.policies import Judge
+from realtime.policies import PolicySet
+from realtime.policies import policy as applied
+from realtime.policies.policy import Action
+from realtime.policies.policy import Mode
+from realtime.policies.policy import OnError
+from realtime.policies.policy import Severity
 from realtime.regex import PatternError
 from realtime.regex import Regex
+from realtime.texts import KINDS
 from rules.diagnostics import nearest
 from rules.section import Globs
 from rules.section import Name
@@ -38,10 +50,6 @@ from rules.section import as_text
 from rules.section import fault
 from rules.section import not_empty
 from rules.units import Size
-
-Action = Literal["allow", "redact", "block", "close", "tag", "alert"]
-TERMINAL: Final = frozenset({"allow", "block", "close"})
-"""Actions that end the evaluation of a message."""
 
 _ONLY_WITH: Final = {"replace": ("redact",), "message": ("block", "close"), "tag": ("tag",)}
 
@@ -68,15 +76,35 @@ def _detector(value: Any) -> str:
     return name
 
 
+def _texts(value: Any) -> frozenset[str]:
+    if value == "any":
+        return frozenset(KINDS)
+    kinds = frozenset(value if isinstance(value, list) else [value])
+    for kind in kinds - set(KINDS):
+        raise fault("VT011", "should be any, or kinds of text", nearest(str(kind), KINDS) or f"there are {', '.join(KINDS)}")
+    if not kinds:
+        raise fault("VT011", "should name at least one")
+    return kinds
+
+
 _TEXT: Final = {"type": "string"}
 _DETECTOR: Final = {"anyOf": [{"enum": list(DETECTORS)}, {"type": "string", "pattern": f"^{WORDS.replace('.', '[.]')}"}]}
 Pattern = Annotated[Regex, BeforeValidator(_regex), WithJsonSchema(_TEXT)]
 JsonPath = Annotated[tuple[Any, ...], BeforeValidator(_path), WithJsonSchema({"type": "string", "pattern": r"^\$"})]
 Detector = Annotated[str, BeforeValidator(_detector), WithJsonSchema(_DETECTOR)]
+Texts = Annotated[
+    frozenset[str],
+    BeforeValidator(_texts),
+    WithJsonSchema({"anyOf": [{"enum": ["any", *KINDS]}, {"type": "array", "items": {"enum": list(KINDS)}, "minItems": 1}]}),
+]
 Value = StrictStr | StrictInt | StrictFloat | StrictBool
 
 
-def _wanted(name: str, lists: Mapping[str, Detecting]) -> str | Detecting:
+Lists = Mapping[str, Detecting]
+"""The word lists of the rules by the names that policies use."""
+
+
+def _wanted(name: str, lists: Lists) -> str | Detecting:
     return lists.get(name) or word_list(name, ()) if name.startswith(WORDS) else name
 
 
@@ -97,7 +125,9 @@ class When(Section):
     event: Globs = Field((), validate_default=False)
     """Glob of the event type, or a list of them."""
     at: JsonPath | None = None
-    """Which values are looked at; absent means every string of the message."""
+    """Which values are looked at; without at and text every string of the message."""
+    text: Texts | None = None
+    """Which words are looked at, whatever the provider calls the event: any, or a list of kinds."""
     regex: Pattern | None = None
     """An RE2 pattern found anywhere in the value."""
     detect: Annotated[tuple[Detector, ...], AfterValidator(not_empty)] = ()
@@ -107,20 +137,23 @@ class When(Section):
     not_in: tuple[Value, ...] | None = None
     """The value is none of these; needs `at`."""
     size: Bounds | None = None
-    """Size of the value with `at`, else of the whole message."""
+    """Size of the value with `at` or `text`, else of the whole message."""
 
     @model_validator(mode="after")
     def _lists_need_values(self) -> Self:
         if self.at is None and (self.in_ is not None or self.not_in is not None):
             raise fault("VT012", "in and not_in need at, which says what is compared", at="in" if self.in_ is not None else "not_in")
+        if self.at is not None and self.text is not None:
+            raise fault("VT011", "text goes without at: each says where to look", at="text")
         return self
 
-    def condition(self, lists: Mapping[str, Detecting]) -> Condition:
-        """The compiled form. `lists` are the word lists by the names that policies use; one that is not there finds nothing."""
+    def condition(self, lists: Lists) -> Condition:
+        """The compiled form. A word list that is not there finds nothing."""
         return Condition(
             from_client=None if self.from_ is None else self.from_ == "client",
             events=self.event,
             at=self.at,
+            texts=self.text,
             regex=self.regex,
             detect=tuple(_wanted(name, lists) for name in self.detect),
             one_of=None if self.in_ is None else frozenset(map(scalar, self.in_)),
@@ -130,17 +163,33 @@ class When(Section):
         )
 
 
-def _event(value: Any) -> Any:
-    if not isinstance(value, dict):
-        raise fault("VT011", "should be an event, such as {type: session.update}")
-    return value
+def _events(value: Any) -> Any:
+    events = value if isinstance(value, list) else [value]
+    if not events or not all(isinstance(event, dict) for event in events):
+        raise fault("VT011", "should be an event, such as {type: session.update}, or a list of them")
+    return events
+
+
+def _dialect(value: Any) -> str:
+    name = as_text(value, "the name of a dialect")
+    if name not in NAMES:
+        raise fault("VT011", "should be a dialect", nearest(name, NAMES) or f"there are {', '.join(NAMES)}")
+    return name
 
 
 class PolicyTest(Section):
     """An example that the policy must judge as said; run whenever the file is loaded."""
 
-    event: Annotated[Mapping[str, Any], BeforeValidator(_event)]
-    """The message."""
+    event: Annotated[
+        tuple[Mapping[str, Any], ...],
+        BeforeValidator(_events),
+        WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}, "minItems": 1}]}),
+    ]
+    """The message, or several that come one after the other."""
+    from_: Literal["client", "server"] | None = Field(None, alias="from")
+    """Who sends it; absent means whoever `when` names, else the client."""
+    dialect: Annotated[str, BeforeValidator(_dialect), WithJsonSchema({"enum": list(NAMES)})] = "openai"
+    """The protocol it is written in."""
     expect: Action | Literal["none"]
     """The policy's action, or `none` where it must not apply."""
 
@@ -152,7 +201,7 @@ class Policy(Section):
     """The name in findings, error events and `explain`."""
     title: StrictStr = ""
     """One line for people."""
-    mode: Literal["enforce", "monitor"] = "enforce"
+    mode: Mode = "enforce"
     """`monitor` records what would have happened and changes nothing."""
     when: When
     """Which messages this policy is for."""
@@ -164,8 +213,10 @@ class Policy(Section):
     """block and close: what the sender is told."""
     tag: Name | None = None
     """tag: the word put on the session."""
-    alert: Literal["low", "medium", "high", "critical"] | None = None
+    alert: Severity | None = None
     """Raise an alert of this severity as well."""
+    on_error: OnError | None = None
+    """What happens to a message that this policy cannot judge; absent means as the rules say."""
     tests: tuple[PolicyTest, ...] = ()
     """Examples, checked at every load."""
 
@@ -180,10 +231,29 @@ class Policy(Section):
             raise fault("VT012", "action: redact needs at, regex or detect, which say what to replace", at="action")
         return self
 
+    def compiled(self, lists: Mapping[str, Detecting], on_error: OnError = "block") -> applied.Policy:
+        """The policy as it is applied; `on_error` is what the rules say for those that say nothing themselves. `lists` as in `When`."""
+        return applied.Policy(
+            id=self.id,
+            action=self.action,
+            condition=self.when.condition(lists),
+            mode=self.mode,
+            replace=self.replace,
+            message=self.message or "",
+            tag=self.tag,
+            severity=self.alert,
+            on_error=self.on_error or on_error,
+        )
 
-def judge(policy: Policy, test: PolicyTest, size: int, lists: Mapping[str, Detecting]) -> str:
-    """What `policy` alone does with the message of `test`: its action, or `none`. `lists` as in `When.condition`."""
-    event_type = test.event.get("type")
-    from_client = policy.when.from_ != "server"
-    fits = policy.when.condition(lists).matches(from_client, event_type if isinstance(event_type, str) else "", test.event, size)
-    return policy.action if fits else "none"
+
+def compiled(policies: Iterable[Policy], lists: Mapping[str, Detecting], on_error: OnError, *, monitor: bool = False) -> PolicySet:
+    """All policies of one generation of the rules; with `monitor` none of them changes anything. `lists` as in `When.condition`."""
+    return PolicySet([policy.compiled(lists, on_error) for policy in policies], monitor=monitor)
+
+
+def judge(policy: Policy, test: PolicyTest, lists: Mapping[str, Detecting]) -> str:
+    """What `policy` alone does with the messages of `test`: its action, or `none`. `lists` as in `When.condition`."""
+    from_client = (test.from_ or policy.when.from_) != "server"
+    judge = Judge(PolicySet([policy.compiled(lists)]), test.dialect)
+    found = [judge.judge(Frame(from_client, json.dumps(event).encode()), 0.0).hits for event in test.event]
+    return policy.action if any(found) or judge.flush(0.0).hits else "none"

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Final
 
+from realtime.policies.policy import TERMINAL
 from rules.access import Match
 from rules.check import Checked
-from rules.policy import TERMINAL
 from rules.policy import Policy
 from rules.policy import When
 

@@ -1,19 +1,29 @@
 """Conditions and detectors as rules use them: each test alone and together, on clean, hostile and look-alike values."""
 
+import json
+
 import pytest
 
 from realtime.conditions import Condition
 from realtime.conditions import scalar
 from realtime.detectors import find
+from realtime.frame import Frame
 from realtime.jsonpath import compile_path
+from realtime.policies import Judge
+from realtime.policies import Policy
+from realtime.policies import PolicySet
 from realtime.regex import PatternError
 from realtime.regex import Regex
 
 EVENT = {"type": "session.update", "tools": [{"name": "a", "n": 1}, {"name": "b", "n": True}], "text": "call +49 30 1234567"}
 
 
-def fits(condition: Condition, *, from_client: bool = True, event: object = EVENT, size: int = 100) -> bool:
-    return condition.matches(from_client, "session.update", event, size)
+SIZE = len(json.dumps(EVENT))
+
+
+def fits(condition: Condition, *, event: object = EVENT) -> bool:
+    judge = Judge(PolicySet([Policy("p", "alert", condition)]), "openai")
+    return bool(judge.judge(Frame(True, json.dumps(event).encode()), 0.0).hits)
 
 
 NAMES = compile_path("$.tools[*].name")
@@ -50,10 +60,10 @@ def listed(*values: object) -> frozenset[tuple[bool, object]]:
         (Condition(detect=("card", "phone")), True),
         (Condition(detect=("card",)), False),
         (Condition(at=NAMES, detect=("phone",)), False),
-        (Condition(over=99), True),
-        (Condition(over=100), False),
-        (Condition(under=101), True),
-        (Condition(under=100), False),
+        (Condition(over=SIZE - 1), True),
+        (Condition(over=SIZE), False),
+        (Condition(under=SIZE + 1), True),
+        (Condition(under=SIZE), False),
         (Condition(at=NAMES, over=1), False),
         (Condition(at=NAMES, under=2), True),
         (Condition(at=compile_path("$.tools[0]"), over=17, under=19), True),
@@ -71,8 +81,8 @@ def test_size_of_a_value_counts_bytes() -> None:
 
 
 def test_a_message_without_json_fits_only_what_looks_at_no_value() -> None:
-    assert fits(Condition(events=("session.*",), over=1), event=None)
-    assert not fits(Condition(regex=Regex("")), event=None)
+    judge = Judge(PolicySet([Policy("p", "alert", Condition(over=1)), Policy("q", "alert", Condition(regex=Regex("")))]), "openai")
+    assert [hit.policy for hit in judge.judge(Frame(True, b"\xff\x00", text=False), 0.0).hits] == ["p"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,274 @@
+"""One message before the policies of its session: what each of them finds in it, and what that makes of the message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import Any
+from typing import NamedTuple
+
+from realtime.conditions import Span
+from realtime.frame import Frame
+from realtime.jsonedit import Edit
+from realtime.jsonedit import edited
+from realtime.jsonedit import literal
+from realtime.jsonpath import Keys
+from realtime.jsonpath import locate
+from realtime.jsonpath import value_at
+from realtime.policies.hit import Hit
+from realtime.policies.hit import excerpt
+from realtime.policies.hit import hit
+from realtime.policies.passage import Passage
+from realtime.policies.policy import Applicable
+from realtime.policies.policy import Policy
+from realtime.policies.policy import PolicySet
+from realtime.policies.redaction import Redaction
+from realtime.policies.redaction import edits_of
+from realtime.policies.redaction import spliced
+from realtime.policies.refusal import CODE
+from realtime.policies.refusal import FAILED
+from realtime.policies.refusal import answer_of
+from realtime.policies.refusal import blocked
+from realtime.policies.refusal import closed
+from realtime.policies.refusal import reason
+from realtime.policies.release import release
+from realtime.policies.release import settled
+from realtime.policies.streams import Streams
+from realtime.policies.streams import watches
+from realtime.policies.view import View
+from realtime.texts import Text
+from realtime.texts import ended
+from realtime.tunnel import Verdict
+
+
+class Match(NamedTuple):
+    """Where a condition holds: in a value at `keys` (None: the message as a whole), in `spans` of it (none: all of it)."""
+
+    keys: Keys | None = None
+    value: Any = None
+    spans: tuple[Span, ...] = ()
+    passage: Passage | None = None
+
+
+class Case:
+    """Asks the policies about one message and puts the verdict together."""
+
+    def __init__(self, known: PolicySet, policies: Applicable, streams: Streams, dialect: str, frame: Frame, now: float) -> None:
+        self.hits: list[Hit] = []
+        self.blocked = False
+        """Whether the message was stopped, by a policy or because one failed."""
+        self._policies = policies
+        self._streams = streams
+        self._dialect = dialect
+        self._over = False
+        """Whether nothing more is to be asked, though the message is not stopped."""
+        self._frame = frame
+        self._now = now
+        self._view = View(dialect, frame, policies)
+        self._answer = ended(dialect, frame)
+        self._fed = streams.feed(self._view.texts, frame, now, policies)
+        self._closed = streams.closed_by(self._view.texts, self._answer, frame)
+        self._recalled = {policy.id: texts for policy, texts in _recalled(known, policies, streams, self._view.texts)}
+        self._asked: tuple[Policy, ...] = (*policies, *(policy for policy in known.policies if policy.id in self._recalled))
+        self._wanted: dict[Keys, list[Redaction]] = {}
+        self._edits: list[Edit] = []
+
+    def verdict(self, clock: Callable[[], float], budget: float, doubt: str | None) -> Verdict | None:
+        """What becomes of the message; `doubt` is why it cannot be read with certainty."""
+        started = clock() if self._asked else 0.0
+        for number, policy in enumerate(self._asked):
+            late = number and clock() - started > budget
+            stopped = self._late(self._asked[number:], budget) if late else self._ask(policy, doubt)
+            if stopped is not None:
+                self._streams.drop([*self._fed, *self._closed])
+                return stopped
+            if self._over:
+                break
+        return self._outcome()
+
+    def _ask(self, policy: Policy, doubt: str | None) -> Verdict | None:
+        """Ask one policy; a Verdict only where the message is stopped."""
+        if doubt is not None and policy.condition.looks_at_values and (stopped := self._failed(policy, doubt)) is not None:
+            return stopped
+        try:
+            found = self._found(policy)
+            return self._act(policy, found) if found else None
+        except Exception as error:
+            for passage in self._fed:
+                passage.redactors = tuple(other for other in passage.redactors if other is not policy)
+            return self._failed(policy, f"{type(error).__name__} in this policy")
+
+    # -- finding --------------------------------------------------------------------------------------------------------
+
+    def _found(self, policy: Policy) -> list[Match]:
+        condition = policy.condition
+        if policy.id in self._recalled:
+            return [*self._in_values(policy, ((text.keys, text.value) for text in self._recalled[policy.id]))]
+        if not condition.weighs(len(self._frame.payload)):
+            return []
+        if not condition.looks_at_values:
+            return [Match()]
+        return [*self._in_passages(policy), *self._in_values(policy, self._values(policy))]
+
+    def _values(self, policy: Policy) -> Iterable[tuple[Keys, Any]]:
+        condition, view = policy.condition, self._view
+        if condition.at is not None:
+            return locate(condition.at, self._frame.event)
+        if condition.texts is not None:
+            return [(text.keys, text.value) for text in view.texts if text.kind in condition.texts and text.part in ("whole", "final")]
+        if condition.regex is not None and view.without_patterns:
+            return ()
+        return view.strings if not self._fed else [found for found in view.strings if found[0] not in self._pieces]
+
+    def _in_values(self, policy: Policy, values: Iterable[tuple[Keys, Any]]) -> Iterator[Match]:
+        condition, scan = policy.condition, self._view.scan
+        for keys, value in values:
+            spans = condition.spans(value, scan.search, scan.detect)
+            if spans is not None:
+                yield Match(keys, value, spans)
+
+    def _in_passages(self, policy: Policy) -> Iterator[Match]:
+        condition, scan = policy.condition, self._view.scan
+        for passage in self._fed:
+            if passage.allowed is policy:
+                self._leave_to(passage, policy)
+            elif watches(policy, passage.stream) and policy not in passage.silenced:
+                spans = condition.spans(passage.text, scan.search, scan.detect)
+                if spans is not None and (new := passage.first_new(policy, spans)) is not None:
+                    yield Match(passage.keys, passage.text, new, passage)
+
+    @property
+    def _pieces(self) -> set[Keys]:
+        """Where the message has pieces of a text, which are looked at as a part of it."""
+        return {text.keys for text in self._view.texts if text.part in ("delta", "draft")}
+
+    # -- acting ---------------------------------------------------------------------------------------------------------
+
+    def _act(self, policy: Policy, found: list[Match]) -> Verdict | None:
+        if policy.redacts:
+            found = [match for match in found if match.passage is None]
+            self._redact(policy, found)
+        if found:
+            self._note(policy, found[0])
+        if found and policy.ends:
+            return self._end(policy, found)
+        return None
+
+    def _end(self, policy: Policy, found: list[Match]) -> Verdict | None:
+        if policy.action == "allow":
+            self._over = True
+            for match in found:
+                if match.passage is not None:
+                    match.passage.allowed = policy
+                    self._leave_to(match.passage, policy)
+            return None
+        self.blocked = True
+        return closed(reason(policy)) if policy.action == "close" else self._block(reason(policy))
+
+    def _leave_to(self, passage: Passage, policy: Policy) -> None:
+        """This policy allowed the text: those after it have no say in the rest of it."""
+        later = self._asked[self._asked.index(policy) + 1 :]
+        passage.silenced = later
+        passage.redactors = tuple(other for other in passage.redactors if other not in later)
+
+    def _redact(self, policy: Policy, found: list[Match]) -> None:
+        for keys, value, spans, _ in found:
+            if keys is None:
+                continue
+            if spans and isinstance(value, str):
+                self._wanted.setdefault(keys, []).extend(Redaction(span.start, span.end, policy, span.detector) for span in spans)
+            else:
+                self._edits.append(Edit(keys, policy.instead_of("")))
+
+    def _block(self, message: str, code: str = CODE) -> Verdict:
+        finals = self._view.texts if self._answer is not None else None
+        return blocked(self._dialect, self._frame, message, finals, code=code)
+
+    def _failed(self, policy: Policy, why: str) -> Verdict | None:
+        """A policy could not judge the message."""
+        stops = policy.enforced and policy.on_error == "block"
+        self.hits.append(hit(policy, self._frame, detail=why, applied=stops))
+        if not stops:
+            return None
+        self.blocked = True
+        return self._block(reason(policy, f"could not be checked: {why}"), FAILED)
+
+    def _late(self, rest: tuple[Policy, ...], budget: float) -> Verdict | None:
+        """The time is up before all policies were asked."""
+        self._over = True
+        why = f"{len(rest)} policies were not asked within {budget * 1000:g} ms"
+        stopping = [policy for policy in rest if policy.enforced and policy.on_error == "block"]
+        return self._failed((stopping or rest)[0], why)
+
+    def _note(self, policy: Policy, match: Match) -> None:
+        """Tell of a match, once for each text."""
+        text = self._text_at(match.keys)
+        if self._streams.is_news(text.stream if text is not None else None, policy):
+            shown = "" if policy.action == "redact" and not match.spans else _shown(match)
+            answer = answer_of(self._frame)
+            found = hit(policy, self._frame, keys=match.keys, kind=text.kind if text else None, excerpt=shown, response_id=answer)
+            self.hits.append(found)
+
+    def _text_at(self, keys: Keys | None) -> Text | None:
+        return next((text for text in self._view.texts if text.keys == keys), None)
+
+    # -- the outcome ----------------------------------------------------------------------------------------------------
+
+    def _outcome(self) -> Verdict | None:
+        before = tuple(self._ahead())
+        for passage in self._fed:
+            self._edits += self._of_passage(passage)
+        if not self._wanted and not self._edits:
+            return Verdict("pass", before=before) if before else None
+        return Verdict("replace", payload=self._changed(), before=before)
+
+    def _ahead(self) -> Iterator[bytes]:
+        """What was held of texts that end here, or have been open for too long."""
+        for passage in [*self._closed, *self._streams.overflow()]:
+            if passage not in self._fed:
+                payload, hits = release(passage, self._streams, self._dialect, self._now, everything=True)
+                self.hits += hits
+                if payload is not None:
+                    yield payload
+
+    def _of_passage(self, passage: Passage) -> Iterator[Edit]:
+        pieces = [text for text in self._view.texts if text.stream == passage.stream and text.part in ("delta", "draft")]
+        everything = passage in self._closed or not passage.redactors
+        value, hits = settled(passage, self._streams, self._view.scan, self._now, everything=everything)
+        self.hits += hits
+        if value != "".join(text.value for text in pieces):
+            yield from (Edit(text.keys, "" if number else value) for number, text in enumerate(pieces))
+
+    def _changed(self) -> bytes:
+        event = self._frame.event
+        if event is None:
+            return spliced(self._frame.payload.decode(), self._wanted.get((), [])).encode()
+        made = list(self._edits)
+        for keys, wanted in self._wanted.items():
+            made += edits_of(keys, value_at(event, keys), wanted)
+        return edited(self._frame.payload, [*made, *_echoes(event, made)])
+
+
+def _recalled(known: PolicySet, policies: Applicable, streams: Streams, found: tuple[Text, ...]) -> Iterator[tuple[Policy, list[Text]]]:
+    """Policies that redacted the pieces of a text and do not concern the message that carries the whole: they redact it too."""
+    finals = [text for text in found if text.part == "final"]
+    for policy in known.policies if finals and streams.has_spoken else ():
+        mine = [text for text in finals if text.stream is not None and policy.id in streams.spoken(text.stream)]
+        if mine and policy.redacts and policy not in policies:
+            yield policy, mine
+
+
+def _shown(match: Match) -> str:
+    if match.keys is None:
+        return ""
+    text = match.value if isinstance(match.value, str) else literal(match.value)
+    return excerpt(text, match.spans, open_end=match.passage is not None)
+
+
+def _echoes(event: Any, made: Iterable[Edit]) -> Iterator[Edit]:
+    """Log probabilities repeat the words token by token; they go where words beside them are changed."""
+    for holder in {keys for edit in made for keys in ((), edit.keys[:-1])}:
+        node = value_at(event, holder)
+        if isinstance(node, dict) and node.get("logprobs") is not None:
+            yield Edit((*holder, "logprobs"), None)

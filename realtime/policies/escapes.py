@@ -1,0 +1,87 @@
+r"""JSON inside a text (arguments of a tool): read through its escapes, and still JSON when something in it was replaced.
+
+`4111\u00201111…` inside such a text is a number for whoever parses it, and is found as one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from typing import Self
+
+from realtime.conditions import Span
+
+_SIGN: Final = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[\"\\/bfnrt]|.",
+    re.DOTALL,
+)
+
+Find = Callable[[str], tuple[Span, ...]]
+
+
+def found_through_escapes(text: str, find: Find) -> tuple[Span, ...]:
+    """What `find` finds in `text`, as it is written and as it reads with its escapes resolved; whole escapes only."""
+    if "\\" not in text:
+        return find(text)
+    signs = [(sign.start(), sign[0]) for sign in _SIGN.finditer(text)]
+    starts = [*(start for start, _ in signs), len(text)]
+    plain = "".join(_resolved(sign) for _, sign in signs)
+    through = [Span(starts[span.start], starts[span.end], span.detector) for span in find(plain)]
+    return tuple(dict.fromkeys([*through, *(_aligned(span, starts) for span in find(text))]))
+
+
+def _resolved(sign: str) -> str:
+    return sign if len(sign) == 1 else str(json.loads(f'"{sign}"'))
+
+
+def _aligned(span: Span, starts: list[int]) -> Span:
+    """The span widened to whole escapes."""
+    cut = set(starts)
+    start, end = span.start, span.end
+    while start not in cut:
+        start -= 1
+    while end not in cut:
+        end += 1
+    return Span(start, end, span.detector)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Where in a text that may be JSON a replacement is put: outside of it, inside a string of it, or in the place of a value."""
+
+    json: bool = False
+    begun: bool = False
+    quoted: bool = False
+    escaped: bool = False
+
+    def after(self, text: str) -> Self:
+        """The same, so many characters later."""
+        if not self.begun:
+            text = text.lstrip()
+            if not text:
+                return self
+            return type(self)(text[0] in "{[", True)._inside(text)
+        return self._inside(text)
+
+    def _inside(self, text: str) -> Self:
+        if not self.json:
+            return self
+        quoted, escaped = self.quoted, self.escaped
+        for sign in text:
+            if escaped:
+                escaped = False
+            elif sign == "\\":
+                escaped = quoted
+            elif sign == '"':
+                quoted = not quoted
+        return type(self)(True, True, quoted, escaped)
+
+    def fitted(self, replacement: str) -> str:
+        """The replacement as it must be written here."""
+        if not self.json:
+            return replacement
+        written = json.dumps(replacement, ensure_ascii=False)
+        return written[1:-1] if self.quoted else written

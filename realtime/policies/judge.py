@@ -1,0 +1,146 @@
+"""The policies of one session at work: what may cross, what of it is changed, and what is told about it.
+
+Policies are asked in their order and see each message as it came; all that tag, alert or redact apply, the first enforced
+`allow`, `block` or `close` that matches ends the asking. Words that come in pieces are looked at as one text. A message that
+cannot be read with certainty, a policy that fails, and one that is not reached in time count as its `on_error` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from typing import NamedTuple
+
+from realtime.frame import Frame
+from realtime.policies.case import Case
+from realtime.policies.hit import Hit
+from realtime.policies.passage import Passage
+from realtime.policies.passage import Window
+from realtime.policies.policy import Applicable
+from realtime.policies.policy import PolicySet
+from realtime.policies.refusal import answer_of
+from realtime.policies.refusal import item_of
+from realtime.policies.refusal import wordless
+from realtime.policies.release import release
+from realtime.policies.streams import Streams
+from realtime.policies.view import doubt
+from realtime.policies.view import types_of
+from realtime.recent import Recent
+from realtime.texts import ended
+from realtime.texts import texts
+from realtime.tunnel import Verdict
+
+WINDOW: Final = Window()
+_BLOCKED: Final = 128
+_OWN: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of the work on one message: `budget` in seconds of the judge's clock, and the window over streams."""
+
+    budget: float = 0.002
+    window: Window = WINDOW
+
+
+LIMITS: Final = Limits()
+
+
+class Judgement(NamedTuple):
+    """What is to be done with a message (None: it passes as it is), and which policies matched it."""
+
+    verdict: Verdict | None = None
+    hits: tuple[Hit, ...] = ()
+
+
+class Released(NamedTuple):
+    """Messages of our own to be injected, in this order, and the policies that redacted something in them."""
+
+    frames: tuple[Frame, ...] = ()
+    hits: tuple[Hit, ...] = ()
+
+
+PASSES: Final = Judgement()
+
+
+class Judge:
+    """One for each session. `clock` measures the budget, in seconds: best the processor time of the thread.
+
+    `policies` may be replaced at any time; what is held goes on under the new ones.
+    """
+
+    def __init__(self, policies: PolicySet, dialect: str, limits: Limits = LIMITS, clock: Callable[[], float] = lambda: 0.0) -> None:
+        self.policies = policies
+        self._dialect = dialect
+        self._limits = limits
+        self._clock = clock
+        self._streams = Streams(dialect, limits.window)
+        self._blocked: Recent[str, None] = Recent(_BLOCKED)
+        """Answers and items that were blocked: nothing more of them crosses."""
+        self._own: Recent[bytes, None] = Recent(_OWN)
+        """Messages handed out for injection, which come back to be judged."""
+
+    @property
+    def deadline(self) -> float | None:
+        """When `due` must be called next; None while nothing is held."""
+        return min((due for passage in self._streams.open.values() if (due := passage.deadline) is not None), default=None)
+
+    def judge(self, frame: Frame, now: float) -> Judgement:
+        """What the policies say about a message that arrives at `now`, in seconds."""
+        policies = self.policies.of(frame.from_client, frame.type)
+        if not policies and frame.flaw is None and self._streams.quiet and not self._blocked:
+            return PASSES
+        if frame.injected and frame.payload in self._own:
+            del self._own[frame.payload]
+            return PASSES
+        if self._blocked and (verdict := self._of_blocked(frame)) is not None:
+            return Judgement(verdict)
+        if (why := doubt(frame)) is not None:
+            policies = self._concerned(frame, policies)
+        case = Case(self.policies, policies, self._streams, self._dialect, frame, now)
+        verdict = case.verdict(self._clock, self._limits.budget, why)
+        if case.blocked and not frame.from_client:
+            self._blocked.update(dict.fromkeys(filter(None, (answer_of(frame), item_of(frame)))))
+        return Judgement(verdict, tuple(case.hits))
+
+    def due(self, now: float) -> Released:
+        """Held words whose time is up."""
+        late = [passage for passage in self._streams.open.values() if (due := passage.deadline) is not None and due <= now]
+        return self._release(late, now, everything=False)
+
+    def flush(self, now: float, from_client: bool | None = None) -> Released:
+        """All that is held, of one direction or of both: the session ends, or its policies were taken away."""
+        held = [passage for passage in self._streams.open.values() if from_client in (None, passage.from_client) and passage.holds]
+        released = self._release(held, now, everything=True)
+        self._streams.drop(held)
+        return released
+
+    def _release(self, passages: list[Passage], now: float, *, everything: bool) -> Released:
+        frames: list[Frame] = []
+        hits: list[Hit] = []
+        for passage in passages:
+            payload, found = release(passage, self._streams, self._dialect, now, everything=everything)
+            hits += found
+            if payload is not None and passage.frame is not None:
+                self._own[payload] = None
+                frames.append(Frame(passage.from_client, payload, text=passage.frame.text, at=now, injected=True))
+        return Released(tuple(frames), tuple(hits))
+
+    def _concerned(self, frame: Frame, policies: Applicable) -> Applicable:
+        """The policies of every type that a message in doubt may be taken for."""
+        if frame.event is None:
+            return self.policies.toward(frame.from_client)
+        found = {id(policy) for kind in types_of(frame) for policy in self.policies.of(frame.from_client, kind)}
+        return Applicable.of(policy for policy in self.policies.policies if id(policy) in found)
+
+    def _of_blocked(self, frame: Frame) -> Verdict | None:
+        """What still comes of a blocked answer is dropped; the message that ends it crosses without its words."""
+        answer, item = answer_of(frame), item_of(frame)
+        if answer not in self._blocked and item not in self._blocked:
+            return None
+        if item is not None:
+            self._blocked[item] = None
+        if ended(self._dialect, frame) is None:
+            return Verdict("drop")
+        return Verdict("replace", payload=wordless(frame, texts(self._dialect, frame)))

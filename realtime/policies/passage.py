@@ -1,0 +1,165 @@
+"""A text that comes in pieces, and the window that holds back its end until it is clear what belongs together.
+
+What leaves is final. Held are at most `characters` of the text, none longer than `seconds`; a match that is no longer than the
+window, wherever the pieces were cut, is either whole inside of it or has not begun. Behind the window a context is kept, so
+that a match is told from a part of a longer word, and one that goes on is followed to its end.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Final
+
+from realtime.conditions import Span
+from realtime.frame import Frame
+from realtime.jsonpath import Keys
+from realtime.policies.escapes import Written
+from realtime.policies.policy import Policy
+from realtime.policies.redaction import Redaction
+from realtime.policies.redaction import merged
+from realtime.texts import Stream
+
+CONTEXT: Final = 256
+"""Characters that are kept of what has left."""
+LONGEST: Final = 8192
+"""Characters over which one match is followed."""
+
+
+_BEGINNING: Final = Written()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How much of a text may be held back, and how long."""
+
+    characters: int = 64
+    seconds: float = 0.3
+
+
+@dataclass(slots=True, eq=False)
+class Passage:
+    """The end of one text, with positions counted from its beginning: `base` is where `text` starts, up to `decided` it has left.
+
+    `redactors` are the policies that may change it. `seen` is, by policy, where what it last found ends.
+    """
+
+    stream: Stream
+    from_client: bool
+    window: Window
+    text: str = ""
+    base: int = 0
+    decided: int = 0
+    fresh: int = 0
+    """Where the newest piece starts."""
+    drafted: bool = False
+    redactors: tuple[Policy, ...] = ()
+    seen: dict[str, int] = field(default_factory=dict)
+    allowed: Policy | None = None
+    """The policy that allowed this text, so that those after it have no say: they are `silenced`."""
+    silenced: tuple[Policy, ...] = ()
+    frame: Frame | None = None
+    keys: Keys = ()
+    released: int = 0
+    """How many messages of our own were made from it."""
+    _open: int = -1
+    """Where the match starts that reaches to `decided`; -1 where none does."""
+    _written: Written = _BEGINNING
+    _arrived: deque[tuple[float, int]] = field(default_factory=deque)
+
+    @property
+    def end(self) -> int:
+        return self.base + len(self.text)
+
+    @property
+    def holds(self) -> bool:
+        return self.decided < self.end
+
+    @property
+    def deadline(self) -> float | None:
+        """When what has waited longest must leave."""
+        return self._arrived[0][0] + self.window.seconds if self.holds and self._arrived else None
+
+    def feed(self, value: str, frame: Frame, keys: Keys, now: float, *, draft: bool) -> None:
+        """The next piece, or the whole text so far in the place of the last draft."""
+        self.frame, self.keys, self.drafted = frame, keys, draft
+        if draft:
+            kept = _common(self.text, value)
+            self._arrived = deque((at, min(end, kept)) for at, end in self._arrived)
+            self.text, self.base, self.fresh, self.decided = value, 0, kept, min(self.decided, len(value))
+        else:
+            self._forget()
+            self.fresh = self.end
+            self.text += value
+        self._arrived.append((now, self.end))
+
+    def settle(self, wanted: list[Redaction], now: float, *, everything: bool = False) -> tuple[str, list[Redaction]]:
+        """What leaves now, redacted, and what was redacted in it; of a draft all of it again. `wanted` counts from `text`."""
+        cut = max(self.decided, self.end if everything else max(self.end - self.window.characters, self._due(now)))
+        start, written = self.decided, self._written
+        if self.drafted:
+            start, written, self._open = 0, _BEGINNING, -1
+        out: list[str] = []
+        made: list[Redaction] = []
+        for one in merged(wanted):
+            begin, end = one.start + self.base, one.end + self.base
+            if end <= start:
+                continue
+            if begin >= cut:
+                break
+            cut = max(cut, end)
+            passed = self._between(start, begin)
+            written = written.after(passed)
+            out.append(passed)
+            if not (begin < start and self._open >= 0):
+                out.append(written.fitted(one.instead))
+                made.append(one)
+            written = written.after(self._between(max(start, begin), end))
+            self._open, start = begin, end
+        rest = self._between(start, cut)
+        if rest:
+            self._open = -1
+        self.decided, self._written = cut, written.after(rest)
+        self._settled()
+        return "".join(out) + rest, made
+
+    def first_new(self, policy: Policy, spans: tuple[Span, ...]) -> tuple[Span, ...] | None:
+        """The spans of `text` from the first on that the newest piece completes and the policy had not found before.
+
+        None where there is none; () in, which stands for all of the text, gives () out.
+        """
+        known = self.seen.get(policy.id, -1)
+        for number, span in enumerate(spans):
+            if span.end + self.base >= self.fresh and span.start + self.base >= known:
+                self.seen[policy.id] = span.end + self.base
+                return spans[number:]
+        return None if spans else ()
+
+    def _between(self, start: int, end: int) -> str:
+        return self.text[max(start - self.base, 0) : max(end - self.base, 0)]
+
+    def _due(self, now: float) -> int:
+        """Up to where the text has waited long enough."""
+        return max((end for at, end in self._arrived if at + self.window.seconds <= now), default=0)
+
+    def _settled(self) -> None:
+        while self._arrived and self._arrived[0][1] <= self.decided:
+            self._arrived.popleft()
+
+    def _forget(self) -> None:
+        """Cut what is no longer needed as context, between two words where that is possible."""
+        keep = self.decided - CONTEXT
+        if self._open >= 0:
+            keep = min(keep, max(self._open, self.decided - LONGEST))
+        if keep <= self.base:
+            return
+        space = self.text.rfind(" ", 0, keep - self.base)
+        keep = self.base + space if space >= 0 and keep - self.base - space < CONTEXT else keep
+        self.text, self.base = self.text[keep - self.base :], keep
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters two texts begin with in common."""
+    length = min(len(one), len(other))
+    return next((place for place in range(length) if one[place] != other[place]), length)
