@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -115,7 +114,7 @@ def _check_tests(checked: Checked) -> None:
     lists = word_lists(checked.rules.words)
     for position, policy in enumerate(checked.rules.policies):
         for number, test in enumerate(policy.tests):
-            result = judge(policy, test, len(json.dumps(test.event)), lists)
+            result = judge(policy, test, lists)
             if result != test.expect:
                 path = (*checked.path("policies", position, "tests"), number, "expect")
                 checked.report.add(path, "VT050", f"the policy {policy.id!r} should {_verb(test.expect)} here, and would {_verb(result)}")

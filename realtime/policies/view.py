@@ -9,7 +9,6 @@ from typing import Final
 
 from realtime.conditions import Span
 from realtime.detectors import Detector
-from realtime.detectors import Detector
 from realtime.detectors import Reading
 from realtime.frame import AROUND_JSON
 from realtime.frame import Frame
