@@ -11,11 +11,10 @@ from typing import NamedTuple
 from realtime.conditions import Span
 from realtime.frame import Frame
 from realtime.jsonedit import Edit
-from realtime.jsonedit import edited
 from realtime.jsonedit import literal
 from realtime.jsonpath import Keys
 from realtime.jsonpath import locate
-from realtime.jsonpath import value_at
+from realtime.policies.changes import Changes
 from realtime.policies.hit import Hit
 from realtime.policies.hit import excerpt
 from realtime.policies.hit import hit
@@ -23,9 +22,6 @@ from realtime.policies.passage import Passage
 from realtime.policies.policy import Applicable
 from realtime.policies.policy import Policy
 from realtime.policies.policy import PolicySet
-from realtime.policies.redaction import Redaction
-from realtime.policies.redaction import edits_of
-from realtime.policies.redaction import spliced
 from realtime.policies.refusal import CODE
 from realtime.policies.refusal import FAILED
 from realtime.policies.refusal import answer_of
@@ -69,10 +65,9 @@ class Case:
         self._answer = ended(dialect, frame)
         self._fed = streams.feed(self._view.texts, frame, now, policies)
         self._closed = streams.closed_by(self._view.texts, self._answer, frame)
-        self._recalled = {policy.id: texts for policy, texts in _recalled(known, policies, streams, self._view.texts)}
+        self._recalled = {policy.id: texts for policy in known.policies if policy.redacts and (texts := self._recall(policy))}
         self._asked: tuple[Policy, ...] = (*policies, *(policy for policy in known.policies if policy.id in self._recalled))
-        self._wanted: dict[Keys, list[Redaction]] = {}
-        self._edits: list[Edit] = []
+        self._changes = Changes()
 
     def verdict(self, clock: Callable[[], float], budget: float, doubt: str | None) -> Verdict | None:
         """What becomes of the message; `doubt` is why it cannot be read with certainty."""
@@ -143,12 +138,22 @@ class Case:
         """Where the message has pieces of a text, which are looked at as a part of it."""
         return {text.keys for text in self._view.texts if text.part in ("delta", "draft")}
 
+    def _recall(self, policy: Policy) -> list[Text]:
+        """The whole texts of which a policy that does not concern this message redacts, or redacted, the pieces."""
+        if policy in self._policies or not (self._closed or self._streams.has_spoken):
+            return []
+        here = {passage.stream.words for passage in self._closed if policy in passage.redactors}
+        finals = [(text, text.stream) for text in self._view.texts if text.part == "final" and text.stream is not None]
+        return [text for text, stream in finals if stream.words in here or policy.id in self._streams.spoken(stream)]
+
     # -- acting ---------------------------------------------------------------------------------------------------------
 
     def _act(self, policy: Policy, found: list[Match]) -> Verdict | None:
         if policy.redacts:
             found = [match for match in found if match.passage is None]
-            self._redact(policy, found)
+            for keys, value, spans, _ in found:
+                if keys is not None:
+                    self._changes.redact(policy, keys, value, spans)
         if found:
             self._note(policy, found[0])
         if found and policy.ends:
@@ -171,15 +176,6 @@ class Case:
         later = self._asked[self._asked.index(policy) + 1 :]
         passage.silenced = later
         passage.redactors = tuple(other for other in passage.redactors if other not in later)
-
-    def _redact(self, policy: Policy, found: list[Match]) -> None:
-        for keys, value, spans, _ in found:
-            if keys is None:
-                continue
-            if spans and isinstance(value, str):
-                self._wanted.setdefault(keys, []).extend(Redaction(span.start, span.end, policy, span.detector) for span in spans)
-            else:
-                self._edits.append(Edit(keys, policy.instead_of("")))
 
     def _block(self, message: str, code: str = CODE) -> Verdict:
         finals = self._view.texts if self._answer is not None else None
@@ -218,10 +214,10 @@ class Case:
     def _outcome(self) -> Verdict | None:
         before = tuple(self._ahead())
         for passage in self._fed:
-            self._edits += self._of_passage(passage)
-        if not self._wanted and not self._edits:
-            return Verdict("pass", before=before) if before else None
-        return Verdict("replace", payload=self._changed(), before=before)
+            self._changes.put(self._of_passage(passage))
+        if self._changes:
+            return Verdict("replace", payload=self._changes.made_in(self._frame), before=before)
+        return Verdict("pass", before=before) if before else None
 
     def _ahead(self) -> Iterator[bytes]:
         """What was held of texts that end here, or have been open for too long."""
@@ -240,35 +236,9 @@ class Case:
         if value != "".join(text.value for text in pieces):
             yield from (Edit(text.keys, "" if number else value) for number, text in enumerate(pieces))
 
-    def _changed(self) -> bytes:
-        event = self._frame.event
-        if event is None:
-            return spliced(self._frame.payload.decode(), self._wanted.get((), [])).encode()
-        made = list(self._edits)
-        for keys, wanted in self._wanted.items():
-            made += edits_of(keys, value_at(event, keys), wanted)
-        return edited(self._frame.payload, [*made, *_echoes(event, made)])
-
-
-def _recalled(known: PolicySet, policies: Applicable, streams: Streams, found: tuple[Text, ...]) -> Iterator[tuple[Policy, list[Text]]]:
-    """Policies that redacted the pieces of a text and do not concern the message that carries the whole: they redact it too."""
-    finals = [text for text in found if text.part == "final"]
-    for policy in known.policies if finals and streams.has_spoken else ():
-        mine = [text for text in finals if text.stream is not None and policy.id in streams.spoken(text.stream)]
-        if mine and policy.redacts and policy not in policies:
-            yield policy, mine
-
 
 def _shown(match: Match) -> str:
     if match.keys is None:
         return ""
     text = match.value if isinstance(match.value, str) else literal(match.value)
     return excerpt(text, match.spans, open_end=match.passage is not None)
-
-
-def _echoes(event: Any, made: Iterable[Edit]) -> Iterator[Edit]:
-    """Log probabilities repeat the words token by token; they go where words beside them are changed."""
-    for holder in {keys for edit in made for keys in ((), edit.keys[:-1])}:
-        node = value_at(event, holder)
-        if isinstance(node, dict) and node.get("logprobs") is not None:
-            yield Edit((*holder, "logprobs"), None)
