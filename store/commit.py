@@ -20,10 +20,12 @@ from store.errors import LogLocked
 from store.errors import LogUnavailable
 from store.errors import explained
 from store.journal import Journal
-from store.lines import HEADER
 from store.replay import Ahead
 
 logger = logging.getLogger(__name__)
+
+Batch = list[tuple[int, bytes]]
+"""Lines of one file, with the number at which they came."""
 
 RETRY_SECONDS: Final = 1.0
 MAX_BYTES: Final = 64 << 20
@@ -82,7 +84,7 @@ class Committer:
             return replace(self._counters)
 
     def put(self, journal: Journal, line: bytes) -> None:
-        """Take a line for a file. Raises LogUnavailable when the buffer is full or closed: then the line is lost."""
+        """Take one or more lines for a file, as a whole. Raises LogUnavailable when the buffer is full or closed: then they are lost."""
         with self._changed:
             counters = self._counters
             if self._stopping or counters.waiting_bytes + len(line) > self._max[0] or counters.waiting_lines >= self._max[1]:
@@ -100,7 +102,7 @@ class Committer:
         with self._changed:
             size = self._sizes.get(journal, journal.size)
             following = b"".join(line for _, line in self._queues.get(journal, ()))
-            return size, HEADER + following if following and not size else following
+            return size, journal.header + following if following and not size else following
 
     def durable(self) -> Future[None]:
         """Done when all lines taken so far are on the disk; fails with LogUnavailable when an attempt to write them did."""
@@ -142,7 +144,7 @@ class Committer:
             with self._changed:
                 self._wait()
                 batches = {journal: list(queue) for journal, queue in self._queues.items()}
-            errors = [error for journal, batch in batches.items() if (error := self._write(journal, batch)) is not None]
+            errors = self._write_all(sorted(batches.items(), key=lambda item: item[0].rank))
             with self._changed:
                 self._settle(errors[0] if errors else None)
                 if self._stopping and (errors or not self._queues):
@@ -156,7 +158,18 @@ class Committer:
             self._changed.wait()
         self._idle = False
 
-    def _write(self, journal: Journal, batch: list[tuple[int, bytes]]) -> str | None:
+    def _write_all(self, batches: list[tuple[Journal, Batch]]) -> list[str]:
+        """Write the batches of all files; returns what went wrong. No line gets ahead of an earlier one of a lower rank."""
+        errors: list[str] = []
+        barrier = self._last + 1
+        for journal, batch in batches:
+            due = [item for item in batch if item[0] < barrier]
+            if due and (error := self._write(journal, due)) is not None:
+                errors.append(error)
+                barrier = min(barrier, due[0][0]) if journal.rank == 0 else barrier
+        return errors
+
+    def _write(self, journal: Journal, batch: Batch) -> str | None:
         """Write a batch and take it out of the buffer; returns what went wrong."""
         try:
             journal.append(b"".join(line for _, line in batch))

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
 from typing import Protocol
 
 import msgspec
 
+from store import contentreader
+from store.contentreader import ContentReader
 from store.days import days_in
 from store.days import file_of
 from store.days import folder_of
@@ -26,13 +27,9 @@ from store.lines import of_other_tables
 from store.replay import Ahead
 from store.replay import Tail
 from store.table import AppendDB
+from store.tables import SESSIONS
 from store.tables import Rows
 from store.tables import Tables
-
-SESSIONS: Final = "sessions"
-TURNS: Final = "turns"
-FINDINGS: Final = "findings"
-BILLING: Final = "billing"
 
 
 class Writing(Protocol):
@@ -44,8 +41,11 @@ class Writing(Protocol):
 class DayReader:
     """Reads single days. Methods may be called from any thread and raise LogUnavailable, LogFormat."""
 
-    def __init__(self, data: Path, *, writing: Mapping[str, Writing] = MappingProxyType({})) -> None:
+    def __init__(
+        self, data: Path, *, writing: Mapping[str, Writing] = MappingProxyType({}), contents: contentreader.Writing | None = None
+    ) -> None:
         self.folder = folder_of(data)
+        self.contents = ContentReader(data, contents)
         self._writing = writing
         self._lock = threading.RLock()
 
@@ -79,7 +79,7 @@ class DayReader:
         return tables.rows.get(table, {})
 
     def database(self, day: str) -> AppendDB:
-        """A whole day as a TinyDB, for reading; all of it is in memory."""
+        """A whole day as a TinyDB with its texts, for reading; all of it is in memory."""
         with self._reading():
             return AppendDB(file_of(self.folder, day), read_only=True)
 

@@ -15,6 +15,7 @@ FOLDER_MODE: Final = 0o700
 
 _SAFE: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _BLOCK: Final = 256 << 10
+_TAIL: Final = 16 << 10
 _LOCK_POLL: Final = 0.005
 
 
@@ -60,6 +61,11 @@ def open_anew(path: Path) -> int:
     """A descriptor that reads and writes a file from its beginning, whose content is gone, 0600. Raises OSError."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | _SAFE, FILE_MODE)
     return _checked(descriptor, own=True)
+
+
+def open_placed(path: Path) -> int:
+    """A descriptor that reads and writes anywhere in a file, which is made if missing, 0600. Raises OSError."""
+    return _checked(os.open(path, os.O_RDWR | os.O_CREAT | _SAFE, FILE_MODE), own=True)
 
 
 def _checked(descriptor: int, *, own: bool) -> int:
@@ -125,11 +131,23 @@ def blocks(descriptor: int, start: int, end: int) -> Iterator[bytes]:
             rest += block
 
 
+def last_line(descriptor: int, end: int) -> bytes:
+    """The last of the complete lines that end at an offset, without its line end; empty where there is none."""
+    found = b""
+    while end > 0:
+        start = max(0, end - _TAIL)
+        found = os.pread(descriptor, end - start, start) + found
+        end = start
+        if (cut := found.rfind(b"\n", 0, -1)) >= 0:
+            return found[cut + 1 : -1]
+    return found[:-1]
+
+
 def end_of_lines(descriptor: int) -> int:
     """The offset after the last complete line."""
     end = os.fstat(descriptor).st_size
     while end > 0:
-        start = max(0, end - (64 << 10))
+        start = max(0, end - _TAIL)
         cut = os.pread(descriptor, end - start, start).rfind(b"\n")
         if cut >= 0:
             return start + cut + 1

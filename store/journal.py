@@ -9,6 +9,7 @@ from pathlib import Path
 
 from store.errors import LogLocked
 from store.files import end_of_lines
+from store.files import last_line
 from store.files import lock
 from store.files import open_private
 from store.files import sync_folder
@@ -21,13 +22,26 @@ logger = logging.getLogger(__name__)
 class Journal:
     """A file that is opened, and locked, when it is first written to or when `open` is called."""
 
-    def __init__(self, path: Path) -> None:
+    rank = 1
+    """Files of a lower rank are written before those of a higher one."""
+
+    def __init__(self, path: Path, *, header: bytes = HEADER) -> None:
         self.path = path
+        self.header = header
+        """What is written at the beginning of a file that is empty."""
         self.size = 0
         """Bytes that are whole lines and durable; what stands behind them is not acknowledged."""
         self.torn = 0
         """Bytes of an unfinished last line that were cut off when the file was opened."""
+        self._last: bytes | None = None
         self._descriptor: int | None = None
+
+    @property
+    def last(self) -> bytes:
+        """The last durable line without its end; empty where there is none, or the file was not opened yet."""
+        if self._last is None and self._descriptor is not None:
+            self._last = last_line(self._descriptor, self.size)
+        return self._last or b""
 
     def open(self, wait: float = 0.0) -> int:
         """Open and lock the file, cut an unfinished last line; returns the descriptor. Raises OSError, LogLocked."""
@@ -49,7 +63,7 @@ class Journal:
         """Write whole lines and wait until they are on the disk. Raises OSError, with none of them in the file."""
         descriptor = self.open()
         new = self.size == 0
-        data = HEADER + lines if new else lines
+        data = self.header + lines if new else lines
         try:
             self._restore(descriptor)
             write_all(descriptor, data)
@@ -61,6 +75,7 @@ class Journal:
                 self._restore(descriptor)
             raise
         self.size += len(data)
+        self._last = data[data.rfind(b"\n", 0, -1) + 1 : -1]
 
     def replace(self, lines: bytes) -> None:
         """Begin the file anew with these lines, in one step: whoever opens it finds the old one whole or the new one. Raises OSError."""
@@ -70,13 +85,13 @@ class Journal:
         new = open_private(beside)
         try:
             lock(new)
-            write_all(new, HEADER + lines)
+            write_all(new, self.header + lines)
             os.fsync(new)
             os.rename(beside, self.path)
         except OSError:
             os.close(new)
             raise
-        self._descriptor, self.size = new, len(HEADER) + len(lines)
+        self._descriptor, self.size, self._last = new, len(self.header) + len(lines), None
         os.close(old)
         sync_folder(self.path.parent)
 
@@ -87,7 +102,7 @@ class Journal:
             self._descriptor = None
 
     def _cut(self, descriptor: int) -> None:
-        self.size = end_of_lines(descriptor)
+        self.size, self._last = end_of_lines(descriptor), None
         self.torn = os.fstat(descriptor).st_size - self.size
         if self.torn:
             os.ftruncate(descriptor, self.size)

@@ -12,9 +12,10 @@ import msgspec
 
 from store.errors import LogFormat
 
-VERSION: Final = 1
+VERSIONS: Final = (1, 2)
+"""Of version 2 are files whose lines are chained and whose texts stand elsewhere."""
 HEADER: Final = b'{"voicetap":"log","version":1}\n'
-"""The first line of every file."""
+"""The first line of a file that is not chained."""
 
 Row = dict[str, Any]
 
@@ -33,6 +34,7 @@ class Line(msgspec.Struct, omit_defaults=True):
     drop: list[int] = []
     voicetap: str = ""
     version: int = 0
+    chain: str = ""
 
 
 class Ids(msgspec.Struct):
@@ -42,6 +44,7 @@ class Ids(msgspec.Struct):
     put: dict[str, msgspec.Raw] = {}
     voicetap: str = ""
     version: int = 0
+    chain: str = ""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -58,7 +61,7 @@ def encode(line: Line) -> bytes:
     try:
         return _encode(line) + b"\n"
     except UnicodeEncodeError:
-        return _encode(_whole(msgspec.to_builtins(line))) + b"\n"
+        return _encode(whole(msgspec.to_builtins(line))) + b"\n"
 
 
 def decode(data: bytes) -> Line:
@@ -82,18 +85,18 @@ def beginning(table: str) -> bytes:
 
 
 def _known[L: (Line, Ids)](line: L) -> L:
-    if line.voicetap and line.version != VERSION:
-        raise LogFormat(f"the file has format version {line.version}, this program knows version {VERSION}; update voicetap")
+    if line.voicetap and line.version not in VERSIONS:
+        raise LogFormat(f"the file has format version {line.version}, this program knows up to {VERSIONS[-1]}; update voicetap")
     return line
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
     """`value` with every string valid: pairs of surrogates joined, lone ones replaced."""
     match value:
         case str():
             return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         case dict():
-            return {_whole(name): _whole(inner) for name, inner in value.items()}
+            return {whole(name): whole(inner) for name, inner in value.items()}
         case list() | tuple():
-            return [_whole(inner) for inner in value]
+            return [whole(inner) for inner in value]
     return value

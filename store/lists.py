@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
-from store.dayreader import BILLING
-from store.dayreader import FINDINGS
+from store.contentreader import Looking
 from store.dayreader import DayReader
+from store.days import day_of
 from store.lines import Row
 from store.query import Listed
 from store.query import Order
 from store.query import page
+from store.tables import BILLING
+from store.tables import ERASED
+from store.tables import FINDINGS
+from store.texts import GONE
+from store.texts import MISSING
+from store.texts import STATE
+from store.texts import owner
+from store.texts import rejoined
 
 
 class Lists(DayReader):
@@ -38,7 +47,10 @@ class Lists(DayReader):
         """Hits of policies, gate decisions, budget events, revocations, refusals. `key` is the principal. No `limit` means all."""
         equal = {"principal": key, "provider": provider, "model": model, "route": route, "session": session_id}
         equal |= {"kind": kind, "policy": policy, "action": action, "mode": mode, "severity": severity}
-        return self._listed(FINDINGS, Listed(since=since, until=until, equal=equal), limit, offset, order)
+        found = self._listed(FINDINGS, Listed(since=since, until=until, equal=equal), limit, offset, order)
+        with self._reading():
+            looking = self.contents.looking()
+            return [self._told(row, looking) for row in found]
 
     def billing(
         self,
@@ -58,6 +70,13 @@ class Lists(DayReader):
         """What was used and what it cost. `key` is the principal. No `limit` means all."""
         equal = {"principal": key, "provider": provider, "model": model, "route": route, "session": session_id, "unit": unit}
         return self._listed(BILLING, Listed(since=since, until=until, equal=equal), limit, offset, order)
+
+    def _told(self, row: Row, looking: Looking) -> Row:
+        day, session = day_of(row["at"]), owner(row)
+        made = rejoined(FINDINGS, row, partial(looking.find, day, session), MISSING)
+        if made.get(STATE) == MISSING and any(owner(gone) == session for gone in self.rows(day, ERASED).values()):
+            made[STATE] = GONE
+        return made
 
     def _listed(self, table: str, wanted: Listed, limit: int | None, offset: int, order: Order) -> list[Row]:
         def of_day(day: str) -> list[Row]:

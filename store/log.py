@@ -7,7 +7,6 @@ a log; reading goes through the same files as everywhere else, plus what still w
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterator
 from datetime import datetime
@@ -21,18 +20,15 @@ from store.commit import MAX_BYTES
 from store.commit import MAX_LINES
 from store.commit import RETRY_SECONDS
 from store.commit import Committer
-from store.commit import Counters
-from store.commit import Failure
-from store.day import Day
 from store.days import day_of
 from store.days import days_in
 from store.days import file_of
 from store.days import folder_of
+from store.erasures import Erasing
 from store.errors import LogLocked
 from store.errors import LogUnavailable
 from store.errors import explained
 from store.files import private_folder
-from store.findings import Room
 from store.lines import Row
 from store.lock import WriterLock
 from store.reader import LogReader
@@ -41,26 +37,18 @@ from store.recovery import Recovered
 from store.recovery import Recovery
 from store.recovery import Torn
 from store.recovery import completion
+from store.sealer import SECONDS
+from store.tables import FINDINGS
+from store.tables import TURNS
+from store.texts import without
 
 __all__ = ["Log", "LogLocked", "LogReader", "LogUnavailable"]
 
 logger = logging.getLogger(__name__)
 
 
-class Log:
+class Log(Erasing):
     """The one writer of a log. Made by `Log.open`; used from one thread, except for reading."""
-
-    def __init__(self, data: Path, lock: WriterLock, committer: Committer, clock: Clock) -> None:
-        self.folder = folder_of(data)
-        self._lock = lock
-        self._committer = committer
-        self._clock = clock
-        self._days: dict[str, Day] = {}
-        self.reader = LogReader(data, writing=self._days)
-        self._room = Room()
-        self._live: dict[str, Place] = {}
-        self._refused: set[str] = set()
-        """Sessions whose first record was lost to a full buffer, until they close."""
 
     @classmethod
     def open(
@@ -71,10 +59,13 @@ class Log:
         retry: float = RETRY_SECONDS,
         max_bytes: int = MAX_BYTES,
         max_lines: int = MAX_LINES,
+        seal_every: float = SECONDS,
+        anchor: Path | None = None,
     ) -> Log:
         """Become the writer. Raises LogLocked with the pid of another one, LogUnavailable when the folder cannot be used.
 
-        The buffer holds `max_bytes` and `max_lines`; a failed write is tried again every `retry` seconds. Call `recover` next.
+        The buffer holds `max_bytes` and `max_lines`; a failed write is tried again every `retry` seconds. What is new is sealed every
+        `seal_every` seconds, in the file `anchor` too. Call `recover` next.
         """
         folder = folder_of(data)
         try:
@@ -82,17 +73,8 @@ class Log:
             lock = WriterLock(folder / ".lock", stamp(clock())[:10])
         except OSError as error:
             raise LogUnavailable(explained(error, folder)) from error
-        return cls(data, lock, Committer(clock, retry=retry, max_bytes=max_bytes, max_lines=max_lines), clock)
-
-    @property
-    def failure(self) -> Failure | None:
-        """Why nothing can be written now, and since when; None while all is well."""
-        return self._committer.failure
-
-    @property
-    def counters(self) -> Counters:
-        """Lines, bytes, commits and errors since the start, and what waits."""
-        return self._committer.counters
+        committer = Committer(clock, retry=retry, max_bytes=max_bytes, max_lines=max_lines)
+        return cls(data, lock, committer, clock, seal_every=seal_every, anchor=anchor)
 
     @property
     def findings_refused(self) -> int:
@@ -117,6 +99,7 @@ class Log:
         for recovered in sessions:
             logger.warning("%s: completed after a crash, ended %s", recovered.session, recovered.ended_at)
         self._tidy()
+        self._sealer.seal()
         return Recovery(tuple(sessions), tuple(torn))
 
     def session_opened(self, record: Row) -> None:
@@ -147,6 +130,7 @@ class Log:
             self._live.pop(session, None)
             self._refused.discard(session)
             self._room.forget(session)
+            self._contents.forget(session)
         ended = {"ended_at": stamp(self._clock()), **fields, "id": session}
         self._day(place.day).sessions.amend(place.document, ended)
         self._tidy()
@@ -157,10 +141,11 @@ class Log:
         place = self._place(record["session"])
         turns = self._day(place.day).turns
         known = place.turns.get(record["index"])
+        kept = self._kept(place, TURNS, record)
         if known is None:
-            place.turns[record["index"]] = turns.insert(record)
+            place.turns[record["index"]] = turns.insert(kept)
         else:
-            turns.replace(known, record)
+            turns.replace(known, kept)
         self._check()
 
     def turn_amended(self, session: str, index: int, fields: Row) -> None:
@@ -168,14 +153,16 @@ class Log:
         place = self._place(session)
         if index not in place.turns:
             raise LogUnavailable(f"session {session!r} has no turn {index} in the log")
-        self._day(place.day).turns.amend(place.turns[index], {**fields, "session": session, "index": index})
+        kept = self._kept(place, TURNS, {**fields, "session": session, "index": index})
+        self._day(place.day).turns.amend(place.turns[index], kept)
         self._check()
 
     def finding(self, record: Row) -> bool:
         """Write a finding; `at` is required, `session` where it belongs to one. False where there are too many, which is counted."""
         if not self._room.take(record):
             return False
-        self._day(day_of(record["at"])).findings.insert(record)
+        day = day_of(record["at"])
+        self._day(day).findings.insert(self._contents.keep(FINDINGS, record, day))
         self._check()
         return True
 
@@ -183,14 +170,6 @@ class Log:
         """Write a billing row; `at` is required, `session` where it belongs to one."""
         self._day(day_of(record["at"])).billing.insert(record)
         self._check()
-
-    def commit(self) -> None:
-        """Wait until everything written so far is on the disk. Raises LogUnavailable when it cannot be now."""
-        self._committer.durable().result()
-
-    async def committed(self) -> None:
-        """As `commit`, without blocking the event loop."""
-        await asyncio.wrap_future(self._committer.durable())
 
     def sessions(self, **conditions: Any) -> list[Row]:
         """As `LogReader.sessions`."""
@@ -204,25 +183,6 @@ class Log:
         """As `LogReader.turns`."""
         return self.reader.turns(session)
 
-    def close(self) -> int:
-        """Write what waits and let others write; returns how many lines could not be written, which are lost."""
-        lost = self._committer.close()
-        for day in self._days.values():
-            day.retire()
-        if lost:
-            cause = f": {self.failure.text}" if self.failure is not None else ""
-            logger.error("%d line(s) of the log could not be written and are lost%s", lost, cause)
-        try:
-            self._lock.release(clean=not lost and not self._live and self._lock.since is None)
-        except OSError as error:
-            logger.warning("%s; the next start looks for open sessions", explained(error, self.folder))
-        return lost
-
-    def _check(self) -> None:
-        failure = self.failure
-        if failure is not None:
-            raise LogUnavailable(failure.text, kept=True)
-
     def _place(self, session: str) -> Place:
         place = self._live.get(session)
         if place is None and session not in self._refused:
@@ -231,20 +191,9 @@ class Log:
             raise LogUnavailable(f"session {session!r} is not in the log, its record is lost")
         return place
 
-    def _day(self, day: str) -> Day:
-        if day not in self._days:
-            try:
-                self._days[day] = Day(file_of(self.folder, day), self._committer, self._clock)
-            except OSError as error:
-                raise LogUnavailable(explained(error, file_of(self.folder, day))) from error
-        return self._days[day]
-
-    def _tidy(self) -> None:
-        """Let go of days without live sessions, but the newest."""
-        needed = {place.day for place in self._live.values()} | {max(self._days, default="")}
-        for day in self._days.keys() - needed:
-            if self._days[day].retire():
-                del self._days[day]
+    def _kept(self, place: Place, table: str, record: Row) -> Row:
+        """The record without its texts, which are written, or gone with those of an erased session."""
+        return without(table, record) if place.erased else self._contents.keep(table, record, place.day)
 
     def _torn(self, day: str) -> Torn | None:
         torn = self._day(day).torn

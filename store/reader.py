@@ -11,12 +11,12 @@ from copy import deepcopy
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from store.dayreader import SESSIONS
-from store.dayreader import TURNS
+from store import contentreader
 from store.dayreader import Writing
 from store.dayreader import named
 from store.days import day_of
@@ -30,6 +30,13 @@ from store.query import Wanted
 from store.query import has_text
 from store.query import page
 from store.replay import Replay
+from store.tables import ERASED
+from store.tables import SESSIONS
+from store.tables import TURNS
+from store.texts import GONE
+from store.texts import MISSING
+from store.texts import owner
+from store.texts import rejoined
 
 _DAYS_IN_MEMORY: Final = 16
 
@@ -41,13 +48,17 @@ class Place:
     day: str
     document: int
     turns: dict[int, int] = field(default_factory=dict)
+    erased: bool = False
+    """Whether what was said in it is gone for good."""
 
 
 class LogReader(Lists):
     """Reads the log of a data folder. Methods may be called from any thread and raise LogUnavailable, LogFormat."""
 
-    def __init__(self, data: Path, *, writing: Mapping[str, Writing] = MappingProxyType({})) -> None:
-        super().__init__(data, writing=writing)
+    def __init__(
+        self, data: Path, *, writing: Mapping[str, Writing] = MappingProxyType({}), contents: contentreader.Writing | None = None
+    ) -> None:
+        super().__init__(data, writing=writing, contents=contents)
         self._days: OrderedDict[str, Replay] = OrderedDict()
 
     def refresh(self) -> bool:
@@ -109,8 +120,11 @@ class LogReader(Lists):
             record = self.session(session)
             if record is None:
                 return []
-            turns = self.history(day_of(record["started_at"]), str(record["id"])).rows.get(TURNS, {})
-            return sorted(turns.values(), key=lambda turn: turn["index"])
+            day = day_of(record["started_at"])
+            tables, texts = self.history(day, str(record["id"])).rows, self.contents.of(day, str(record["id"]))
+            state = GONE if tables.get(ERASED) else MISSING
+            turns = [rejoined(TURNS, turn, texts.find, state) for turn in tables.get(TURNS, {}).values()]
+            return sorted(turns, key=lambda turn: turn["index"])
 
     def place(self, session: str) -> Place | None:
         """Where the records of a session are, for one who changes them."""
@@ -119,8 +133,9 @@ class LogReader(Lists):
                 rows = self._day(day).tables.rows.get(SESSIONS, {})
                 key = next((key for key, row in rows.items() if row.get("id") == session), None)
                 if key is not None:
-                    turns = self.history(day, session).rows.get(TURNS, {})
-                    return Place(day, int(key), {turn["index"]: int(number) for number, turn in turns.items()})
+                    tables = self.history(day, session).rows
+                    turns = {turn["index"]: int(number) for number, turn in tables.get(TURNS, {}).items()}
+                    return Place(day, int(key), turns, erased=bool(tables.get(ERASED)))
             return None
 
     def unended(self, day: str) -> dict[str, list[Line]]:
@@ -144,13 +159,15 @@ class LogReader(Lists):
         return replay
 
     def _with_text(self, day: str, rows: list[Row], text: str) -> list[Row]:
+        wanted = {str(row.get("id")) for row in rows}
         found: dict[str, str | None] = {}
+        looking = self.contents.looking()
         for line in self.lines(day):
             if line.table == TURNS:
-                for number, turn in line.put.items():
-                    found[number] = str(turn.get("session")) if has_text(turn, text) else None
-                for number, fields in line.set.items():
-                    if has_text(fields, text):
-                        found[number] = str(fields.get("session"))
+                for number, turn in (*line.put.items(), *line.set.items()):
+                    session = owner(turn)
+                    has = session in wanted and has_text(rejoined(TURNS, turn, partial(looking.find, day, session), MISSING), text)
+                    if has or number in line.put:
+                        found[number] = session if has else None
         sessions = set(found.values())
         return [row for row in rows if row.get("id") in sessions or has_text(row, text)]

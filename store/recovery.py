@@ -8,11 +8,11 @@ from typing import Any
 from typing import Final
 
 from realtime.billing import merged
-from store.dayreader import SESSIONS
-from store.dayreader import TURNS
 from store.lines import Line
 from store.lines import Row
 from store.reader import Place
+from store.tables import SESSIONS
+from store.tables import TURNS
 from store.tables import Tables
 
 CLOSE: Final = {"code": 1006, "reason": "proxy stopped without closing the session", "side": "proxy"}

@@ -106,14 +106,20 @@ def _opened(path: Path) -> Iterator[int | None]:
 
 
 class Replay:
-    """Tables that follow a file. `only` reads one table and skips the lines of others; without `keep` only ids are known."""
+    """Tables that follow a file. `only` reads one table and skips the lines of others; without `keep` only ids are known.
 
-    def __init__(self, path: Path, *, only: str | None = None, keep: bool = True) -> None:
+    `told` puts into a line what stands elsewhere, before it is applied.
+    """
+
+    def __init__(self, path: Path, *, only: str | None = None, keep: bool = True, told: Callable[[Line], None] | None = None) -> None:
         self.tail = Tail(path)
         self.tables = Tables()
         self.damage: list[Damage] = []
+        self.chain = ""
+        """The chain that the file's last line is in, where it is in one."""
         self._only = beginning(only) if only is not None else b""
         self._keep = keep
+        self._told = told
 
     def refresh(self, ahead: Ahead | None = None) -> bool:
         """Apply what was appended since the last call; True when there was anything. Raises OSError, LogFormat."""
@@ -127,8 +133,11 @@ class Replay:
         """Apply one line. Raises DecodeError, LogFormat."""
         found = decode(line) if self._keep else decode_ids(line)
         if found.voicetap:
+            self.chain = found.chain
             return
         if isinstance(found, Line):
+            if self._told is not None:
+                self._told(found)
             self.tables.apply(found)
         else:
             self.tables.count(found)
@@ -136,6 +145,7 @@ class Replay:
     def _forget(self) -> None:
         self.tables.reset()
         self.damage.clear()
+        self.chain = ""
 
     def _apply(self, offset: int, line: bytes) -> None:
         try:

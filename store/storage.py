@@ -3,7 +3,7 @@
 Three ways to open a file, each for another need:
 - `AppendStorage(path)`: alone or shared by processes; each change takes the file's lock for a moment, first reads what
   others appended, and is on the disk when the call returns;
-- `AppendStorage(path, read_only=True)`: needs no lock and sees whole lines only;
+- `AppendStorage(path, read_only=True)`: needs no lock and sees whole lines only, in a day of the log with their texts;
 - `AppendStorage(path, sink=...)`: the proxy's log; lines go to a buffer, and only ids are kept in memory.
 """
 
@@ -20,9 +20,12 @@ from typing import cast
 
 from tinydb.storages import Storage
 
+from store.chain import Chain
+from store.chain import head_at
 from store.clock import Clock
 from store.clock import stamp
 from store.clock import utc_now
+from store.contentreader import texts_of
 from store.errors import LogFormat
 from store.errors import LogUnavailable
 from store.errors import explained
@@ -53,7 +56,7 @@ class AppendStorage(Storage):
         self.read_only = read_only
         self._sink = sink
         self._clock = clock
-        self._replay = Replay(self.path, keep=sink is None)
+        self._replay = Replay(self.path, keep=sink is None, told=texts_of(self.path) if read_only else None)
         self._journal = Journal(self.path)
         self._depth = 0
         self._tidied = 0
@@ -73,6 +76,11 @@ class AppendStorage(Storage):
     def torn(self) -> int:
         """Bytes of an unfinished last line that the last change found and cut off."""
         return self._journal.torn
+
+    @property
+    def chain(self) -> str:
+        """The chain that the file's lines are in; empty where they are in none."""
+        return self._replay.chain
 
     def refresh(self) -> bool:
         """Read what other processes appended; True when there was anything."""
@@ -109,10 +117,15 @@ class AppendStorage(Storage):
             return
         with self.exclusive():
             try:
-                self._journal.append(data)
+                self._journal.append(self._linked(data))
             except OSError as error:
                 raise LogUnavailable(explained(error, self.path)) from error
             self._replay.refresh()
+
+    def _linked(self, line: bytes) -> bytes:
+        """The line as it continues the chain of the file, where there is one."""
+        head = head_at(self.chain, self._journal.last)
+        return line if head is None else Chain(self.chain, head).next(line)[0]
 
     def tidy(self) -> None:
         """Write the file anew where it has grown to twice what it was after the last time, or to a first MiB. Raises as `append`."""

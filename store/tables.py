@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import field
+from typing import Final
 
 from store.lines import Ids
 from store.lines import Line
 from store.lines import Row
 
 Rows = dict[str, Row]
+
+SESSIONS: Final = "sessions"
+TURNS: Final = "turns"
+FINDINGS: Final = "findings"
+BILLING: Final = "billing"
+ERASED: Final = "erased"
+"""Whose content is gone, one record a session."""
+ERASURES: Final = "erasures"
+"""What was done about it, one record an act."""
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ def main(data: Path) -> None:
     seen: dict[str, object] = {}
     for index in range(1, 101):
         try:
-            log.turn_written({"session": "s", "index": index, "output": "y" * 1000})
+            log.turn_written({"session": "s", "index": index, "output": f"{index:04d}" * 250})
             log.commit()
             acknowledged = index
         except LogUnavailable as error:

@@ -83,8 +83,8 @@ def test_a_damaged_line_is_left_out_and_reported(path: Path) -> None:
 
 
 def test_an_unknown_version_is_refused(path: Path) -> None:
-    path.write_bytes(b'{"voicetap":"log","version":2}\n')
-    with pytest.raises(LogFormat, match=r"db\.jsonl.*version 2"):
+    path.write_bytes(b'{"voicetap":"log","version":3}\n')
+    with pytest.raises(LogFormat, match=r"db\.jsonl.*version 3"):
         AppendDB(path)
 
 

@@ -1,0 +1,176 @@
+"""What was said, as the log's writer keeps it: texts leave the record, which holds their commitments, for a file of their session.
+
+A text is written before the record that commits to it, and its key before it. Whoever erases a session while it runs ends its
+content for good: what is said later is not kept.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Collection
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from store.cipher import Cipher
+from store.cipher import header
+from store.commit import Committer
+from store.contentfolder import key_number
+from store.contentfolder import path_of
+from store.contentfolder import remove
+from store.errors import LogUnavailable
+from store.errors import explained
+from store.files import private_folder
+from store.journal import Journal
+from store.keyfile import KeyFile
+from store.lines import Row
+from store.replay import Ahead
+from store.texts import has_texts
+from store.texts import owner
+from store.texts import separated
+from store.texts import without
+
+_REMEMBERED: Final = 128
+"""Texts of a session that are known to be written, so that a record that is written again does not repeat them."""
+
+Place = tuple[str, str]
+"""Day and session."""
+
+
+class ContentFile(Journal):
+    """The file of one session. It is open only while it is written to, since there are as many as there are sessions."""
+
+    rank = 0
+
+    def __init__(self, path: Path, keys: KeyFile, session: str, number: int) -> None:
+        super().__init__(path, header=header(session, number))
+        self.number = number
+        self.erased = False
+        self._keys = keys
+        self._lock = threading.Lock()
+
+    def append(self, lines: bytes) -> None:
+        """As `Journal.append`; writes nothing any more once it was erased."""
+        with self._lock:
+            if self.erased:
+                return
+            self._keys.flush()
+            private_folder(self.path.parent)
+            super().append(lines)
+            self.close()
+
+    def erase(self) -> bool:
+        """Remove the file for good; False where there is none. Raises OSError."""
+        with self._lock:
+            self.erased = True
+            self.close()
+            return remove(self.path)
+
+
+class Box:
+    """What is kept in memory of one content while it is written."""
+
+    __slots__ = ("_recent", "cipher", "file")
+
+    def __init__(self, file: ContentFile, key: bytes) -> None:
+        self.file = file
+        self.cipher = Cipher(key)
+        self._recent: OrderedDict[bytes, None] = OrderedDict()
+
+    def lines(self, found: dict[bytes, bytes]) -> bytes:
+        """Texts by their commitments as lines, but those that are known to be written."""
+        return b"".join(self.cipher.line(commit, text) for commit, text in found.items() if commit not in self._recent)
+
+    def remember(self, found: dict[bytes, bytes]) -> None:
+        """These are written."""
+        self._recent.update(dict.fromkeys(found))
+        while len(self._recent) > _REMEMBERED:
+            self._recent.popitem(last=False)
+
+
+class Contents:
+    """All contents that are written to. `destroy` and `ahead` are called from any thread, the others from the log's alone."""
+
+    def __init__(self, data: Path, committer: Committer, keys: KeyFile) -> None:
+        self.keys = keys
+        self._data = data
+        self._committer = committer
+        self._boxes: dict[Place, Box] = {}
+        self._erased: set[str] = set()
+        """Sessions that were erased while they ran."""
+
+    def keep(self, table: str, row: Row, day: str) -> Row:
+        """A record of a day without its texts, which are written. Raises LogUnavailable, with nothing written, where they are lost."""
+        if not has_texts(table, row):
+            return row
+        session = owner(row)
+        if session in self._erased:
+            return without(table, row)
+        box = self._box(day, session)
+        found: dict[bytes, bytes] = {}
+
+        def commitment(text: bytes) -> str:
+            commit = box.cipher.commit(text)
+            found[commit] = text
+            return commit.hex()
+
+        made = separated(table, row, commitment)
+        if lines := box.lines(found):
+            self._committer.put(box.file, lines)
+        box.remember(found)
+        return made
+
+    def expel(self, session: str) -> None:
+        """Keep nothing more of a session that runs."""
+        self._erased.add(session)
+
+    def forget(self, session: str) -> None:
+        """A session is over."""
+        self._erased.discard(session)
+
+    def retire(self, live: Collection[str]) -> None:
+        """Let go of what belongs to no live session and is written."""
+        for place, box in list(self._boxes.items()):
+            if place[1] not in live and self._committer.retire(box.file):
+                del self._boxes[place]
+
+    def ahead(self, day: str, session: str) -> Ahead | None:
+        """How much of a content is acknowledged, and what will follow; None for one that is not written to."""
+        box = self._boxes.get((day, session))
+        return None if box is None else self._committer.ahead(box.file)
+
+    def destroy(self, places: Iterable[Place]) -> int:
+        """Destroy the keys of contents, then remove them; returns how many there were. May be repeated. Raises OSError."""
+        paths = {place: path_of(self._data, *place) for place in places}
+        boxes = {place: self._boxes.get(place) for place in paths}
+        numbers = [box.file.number if (box := boxes[place]) is not None else key_number(path) for place, path in paths.items()]
+        self.keys.destroy(number for number in numbers if number is not None)
+        return sum(box.file.erase() if (box := boxes[place]) is not None else remove(path) for place, path in paths.items())
+
+    def _box(self, day: str, session: str) -> Box:
+        box = self._boxes.get((day, session))
+        if box is None:
+            path = path_of(self._data, day, session)
+            try:
+                box = self._boxes[day, session] = self._found(path, session) or self._new(path, session)
+            except OSError as error:
+                raise LogUnavailable(explained(error, path)) from error
+        return box
+
+    def _new(self, path: Path, session: str) -> Box:
+        number, key = self.keys.new()
+        return Box(ContentFile(path, self.keys, session, number), key)
+
+    def _found(self, path: Path, session: str) -> Box | None:
+        """A content that an earlier run has begun. Raises LogUnavailable for one whose key is gone."""
+        number = key_number(path)
+        if number is None and not path.exists(follow_symlinks=False):
+            return None
+        key = None if number is None else self.keys.get(number)
+        if number is None or key is None:
+            raise LogUnavailable(f"{path}: its key is gone, nothing can be added to it")
+        file = ContentFile(path, self.keys, session, number)
+        file.open()
+        file.close()
+        return Box(file, key)
