@@ -8,10 +8,16 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings
 from proxying import RULES
 from proxying import Proxy
 from proxying import StartProxy
 from proxying import started_proxy
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+"""How long an example takes says something about the machine, and nothing about the code."""
 
 
 @pytest.fixture
