@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
@@ -46,10 +45,11 @@ from store.clock import utc_now
 from store.tokens import PREFIX as TOKEN
 from store.tokens import Token
 
-logger = logging.getLogger(__name__)
-
 CALLER: Final = "voicetap.caller"
 """Key of `flow.metadata`: the admitted `Caller` of a gateway request."""
+
+SHOWN: Final = "voicetap.shown"
+"""Key of `flow.metadata`: the id of a key that was shown and works no more."""
 
 MAX_BODY: Final = 1 << 20
 """Bytes of a request body on the gateway door; SDP offers and session configurations are far smaller."""
@@ -128,12 +128,12 @@ class Access:
             flow.metadata[CALLER] = Caller(endpoint, presented, key)
             return
         if key is not None:
+            flow.metadata[SHOWN] = key.id
             reason, code = f"this key is {state(key, utc_now())}", "invalid_api_key"
         elif presented.value:
             reason, code = "this key is not known here; `./run.sh keys new <name>` makes one", "invalid_api_key"
         else:
             reason, code = "no key: send a voicetap key as `Authorization: Bearer vt_…`", "missing_api_key"
-        logger.warning("refused %s: %s", endpoint.path, reason)
         refuse_credential(flow, presented, reason, code)
 
     def _ticket(self, flow: http.HTTPFlow, endpoint: Endpoint, presented: Presented) -> Ticket | None:
@@ -149,7 +149,6 @@ class Access:
         try:
             token, key = self.tap.tokens.accept(text, flow.request.headers.get("origin"), self.tap.keys, utc_now())
         except NotAccepted as error:
-            logger.warning("refused %s: %s", endpoint.path, error)
             refuse_credential(flow, presented, str(error), error.code, error.status)
         else:
             flow.metadata[CALLER] = Caller(endpoint, presented, key, token=token)

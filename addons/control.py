@@ -89,7 +89,7 @@ class Control:
         """End a live session by hand; False where there is none of that id."""
         found = self.tap.live.get(session)
         if found is not None:
-            found[1].close(Close(1008, "ended by the operator"))
+            found[1].close(Close(1008, "ended by the operator"), "kill")
         return found is not None
 
     async def stop(self) -> None:

@@ -32,6 +32,7 @@ from addons.handshake import rewrite
 from addons.handshake import send_body
 from addons.mintdraft import Draft
 from addons.mintdraft import drafted
+from addons.refusals import LATE
 from addons.seam import ANSWERED
 from addons.seam import ON_FAILURE
 from addons.seam import abandon_upstream
@@ -97,6 +98,7 @@ class Mint:
             flow.response = await self._wrapped(job.draft, flow.response)
         except Exception as error:
             flow.response = _failed(error)
+            flow.metadata[LATE] = isinstance(error, NotAdmitted)
 
     def error(self, flow: http.HTTPFlow) -> None:
         if (job := flow.metadata.get(_JOB)) is not None:

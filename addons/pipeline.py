@@ -25,6 +25,7 @@ from addons.frames import Secrecy
 from addons.frames import Turns
 from addons.keyring import Keyring
 from addons.mint import Mint
+from addons.refusals import Refusals
 from addons.relay import RelayLayer
 from addons.routing import Routing
 from addons.rules import RulesWatch
@@ -89,7 +90,7 @@ class Pipeline:
         self.simulator = LocalSimulator()
         self.doors = Doors(tap)
         self.sounds = Sounds(tap)
-        self.sessions = Sessions(tap, [Secrecy(), Pin(), Turns()], self.sounds)
+        self.sessions = Sessions(tap, [Secrecy(tap.findings), Pin(tap.findings), Turns()], self.sounds)
         admission = Admission(tap, self.simulator.url)
         dialling = Dialling(tap)
         deadlines = Deadlines(tap)
@@ -106,6 +107,7 @@ class Pipeline:
             Routing(tap, admission, dialling),
             self.calls,
             CallControl(tap, admission, self.sidecar),
+            Refusals(tap),
             self.doors,
             self.sessions,
             self.sounds,

@@ -20,11 +20,15 @@ from mitmproxy import http
 from mitmproxy.addons.proxyserver import Proxyserver
 
 from addons import takeover
-from addons.inspection import FAILED
+from addons.endings import SHUTTING_DOWN
+from addons.endings import cause_of
+from addons.endings import error_event
+from addons.endings import key_gone
+from addons.endings import must_end
+from addons.frames import leaked
 from addons.inspection import FrameHook
 from addons.inspection import Inspection
 from addons.record import write
-from addons.relay import KILLED
 from addons.relay import LINE
 from addons.relay import Line
 from addons.relay import Wake
@@ -32,7 +36,6 @@ from addons.rules import keeps_texts
 from addons.sounds import Sounds
 from addons.tap import Tap
 from addons.tap import session_of
-from realtime.errors import provider_error_event
 from realtime.frame import Frame
 from realtime.framing import Close
 from realtime.session import Session
@@ -49,17 +52,9 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS: Final = 0.5
 WATCHED_AT_ONCE: Final = 25
 """Sessions looked at in one go, so that many of them delay no frame."""
-SHUTTING_DOWN: Final = "the proxy is shutting down"
 
 JOURNAL_SECONDS: Final = 15.0
 """How often the usage of a session with traffic is written while it runs: the most that a crash can lose of it."""
-
-CODES: Final = {
-    1001: ("server_error", "going_away"),
-    1008: ("invalid_request_error", "policy_violation"),
-    1009: ("invalid_request_error", "message_too_big"),
-}
-"""What the error event before a close of our own says, by close code: (type, code)."""
 
 
 class Sessions:
@@ -89,8 +84,8 @@ class Sessions:
                 _hold if scripted else inspect,
                 now=time.monotonic(),
                 message_limit=self.tap.rules.limits.message,
-                error_event=_error_event(session),
-                reason=_reason(session),
+                error_event=error_event(session),
+                reason=self._reason(session),
                 deferred=scripted,
                 announces=_is_relayed(session),
             ),
@@ -144,8 +139,9 @@ class Sessions:
             self._idle.set()
         now = time.monotonic()
         self.inspection.read(session)
-        session.end(_cause(session, found[1].tunnel.ending), now, found[1].delay)
+        session.end(_first_cause(session, found[1].tunnel.ending), now, found[1].delay)
         self._write_turns(session, now)
+        self.tap.findings.ended(session, cause_of(session, found[1]))
         self.sounds.end(session)
         write(self.tap.log.session_closed, session.id, session.closing_record())
         logger.info("%s: %s", session.id, session.summary())
@@ -168,35 +164,28 @@ class Sessions:
     def _tick(self, session: Session, line: Line, keys: Mapping[str, str], revoked: Collection[str]) -> None:
         now = time.monotonic()
         line.tunnel.tick(now)
-        reason = self._must_end(session, line, now) or _key_gone(session, keys, revoked)
-        if reason is not None:
-            line.tunnel.close(reason, now)
+        cut = must_end(self.tap, session, line, now) or key_gone(session, keys, revoked)
+        if cut is not None:
+            line.tunnel.close(cut.close, now, cut.cause)
         line.pump_if_due()
         if session.id in self.tap.live:
             if session.dirty:
                 self._write_turns(session, now)
             self._journal(session, now)
 
-    def _must_end(self, session: Session, line: Line, now: float) -> Close | None:
-        """The first reason for which a session may not go on."""
-        limits = self.tap.rules.limits
-        if line.killed:
-            return KILLED
-        if self.tap.draining:
-            return Close(1001, SHUTTING_DOWN)
-        if now - session.opened >= limits.session:
-            return Close(1001, f"session limit of {limits.session:g} s reached")
-        if now - line.tunnel.last_message >= limits.idle:
-            return Close(1008, f"idle for {limits.idle:g} s")
-        if line.stalled_for(now) >= limits.write:
-            return Close(1008, f"a side did not read for {limits.write:g} s")
-        if self.tap.log.failure is not None and self.tap.rules.on_error == "block":
-            return Close(1011, "the log cannot be written")
-        if session.hook_failures and self.tap.rules.on_error == "block":
-            return FAILED.close
-        if session.quota is not None:
-            return Close(1008, session.quota)
-        return session.pin.overdue(now)
+    def _reason(self, session: Session | None) -> Callable[[bool, str], str]:
+        """What becomes of the reason of a Close that is passed on."""
+
+        def reason(from_client: bool, text: str) -> str:
+            if session is None:
+                return text
+            blanked = (session.secrets.client if from_client else session.secrets.upstream).blanked_text(text)
+            if blanked != text:
+                session.leaks += 1
+                leaked(self.tap.findings, session, from_client, "close")
+            return blanked
+
+        return reason
 
     def _write_turns(self, session: Session, now: float) -> None:
         turns = session.turns_to_write()
@@ -217,7 +206,7 @@ class Sessions:
         write(self.tap.log.session_changed, session.id, session.progress_record(now))
 
 
-def _cause(session: Session, ending: Ending | None) -> Ending | None:
+def _first_cause(session: Session, ending: Ending | None) -> Ending | None:
     """On a relayed call both sockets are the sidecar's, which closes them properly; where one just ends, the sidecar did."""
     lost = _is_relayed(session) and ending is not None and ending.code == 1006
     return Ending(1011, "the media worker was lost", "proxy") if lost else ending
@@ -228,14 +217,6 @@ def _is_relayed(session: Session | None) -> bool:
     return session is not None and session.call is not None and session.call.mode == "relay"
 
 
-def _key_gone(session: Session, keys: Mapping[str, str], revoked: Collection[str]) -> Close | None:
-    """Why the key or the ephemeral key of a session no longer works. One that only expired opens nothing new, and that is all."""
-    if session.token in revoked:
-        return Close(1008, "client secret revoked")
-    found = keys.get(session.principal, "removed")
-    return None if found == "ok" else Close(1008, f"key {found}")
-
-
 def _frames(session: Session) -> int:
     return session.up.frames + session.down.frames
 
@@ -243,25 +224,6 @@ def _frames(session: Session) -> int:
 def _wake(servers: Proxyserver, flow: http.HTTPFlow) -> None:
     if flow.client_conn.id in servers.connections:
         servers.inject_event(Wake(flow, None))
-
-
-def _error_event(session: Session | None) -> Callable[[Close], bytes | None]:
-    def event(close: Close) -> bytes | None:
-        if session is None:
-            return None
-        kind, code = CODES.get(close.code, ("server_error", "session_closed"))
-        return provider_error_event(close.reason, type=kind, code=code, dialect=session.dialect.name)
-
-    return event
-
-
-def _reason(session: Session | None) -> Callable[[bool, str], str]:
-    def reason(from_client: bool, text: str) -> str:
-        if session is None:
-            return text
-        return (session.secrets.client if from_client else session.secrets.upstream).blanked_text(text)
-
-    return reason
 
 
 def _has_listeners() -> bool:

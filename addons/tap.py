@@ -13,6 +13,7 @@ from typing import Literal
 from mitmproxy import http
 from mitmproxy.proxy.mode_specs import ReverseMode
 
+from addons.findings import Findings
 from addons.registry import Registry
 from addons.relay import Line
 from addons.tickets import Tickets
@@ -79,6 +80,11 @@ class Tap:
     """Origins of the control port, whose own pages may call."""
     draining: bool = False
     """True while the proxy shuts down: nothing new is let in."""
+    findings: Findings = field(init=False)
+    """Where everything that the proxy finds goes."""
+
+    def __post_init__(self) -> None:
+        self.findings = Findings(self.log, lambda: self.rules.log.content in ("redacted", "full"))
 
     @property
     def rules(self) -> Rules:

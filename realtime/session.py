@@ -148,6 +148,8 @@ class Session:
     hook_failures: int = 0
     leaks: int = 0
     """Messages in which a credential was about to cross."""
+    findings: dict[str, int] = field(default_factory=dict)
+    """How many findings of each kind there were, written or not."""
     error: TurnError | None = None
     ending: Ending | None = None
     ended: float | None = None
@@ -294,6 +296,7 @@ class Session:
             "frames": {"client": self.up.record(), "upstream": self.down.record()},
             "unreadable": self.flaws,
             "redacted_credentials": self.leaks,
+            "findings": self.findings,
             "errors": list(self.tracker.errors),
             "lost": {name: count for name, count in self.tracker.lost.items() if count},
             "added": self.delay.record(),

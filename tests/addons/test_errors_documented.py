@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from addons.answers import code_of
-from addons.sessions import CODES
+from addons.endings import CODES
 from realtime.framing import FrameReader
 
 ROOT = Path(__file__).parents[2]
@@ -122,7 +122,7 @@ def close_reasons() -> set[tuple[int, str]]:
     return found
 
 
-WORDED = ["addons/sessions.py", *(f"realtime/{name}.py" for name in ("tunnel", "framing", "session", "pin"))]
+WORDED = ["addons/endings.py", *(f"realtime/{name}.py" for name in ("tunnel", "framing", "session", "pin"))]
 
 
 def test_every_close_of_our_own_is_documented() -> None:
