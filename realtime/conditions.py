@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Any
 from typing import NamedTuple
@@ -57,6 +58,10 @@ class Condition:
     none_of: frozenset[Scalar] | None = None
     over: int | None = None
     under: int | None = None
+    looks_for_words: bool = field(init=False)
+    """Whether it reads what is said, also where a text comes in pieces."""
+    looks_at_values: bool = field(init=False)
+    """Whether it needs to read the message, not just to weigh it."""
 
     def concerns(self, from_client: bool, event_type: str) -> bool:
         """Whether messages of this direction and type can meet it."""
@@ -64,19 +69,14 @@ class Condition:
             return False
         return not self.events or any(fnmatchcase(event_type, glob) for glob in self.events)
 
-    @property
-    def looks_for_words(self) -> bool:
-        """Whether it reads what is said, also where a text comes in pieces."""
-        return self.at is None and (self.texts is not None or self.regex is not None or bool(self.detect))
-
-    @property
-    def looks_at_values(self) -> bool:
-        """Whether it needs to read the message, not just to weigh it."""
-        return self.at is not None or self.looks_for_words
+    def __post_init__(self) -> None:
+        words = self.at is None and (self.texts is not None or self.regex is not None or bool(self.detect))
+        object.__setattr__(self, "looks_for_words", words)
+        object.__setattr__(self, "looks_at_values", words or self.at is not None)
 
     def weighs(self, size: int) -> bool:
         """Whether a message of so many bytes meets it, as far as its size is tested."""
-        return self.at is not None or self.texts is not None or self._fits(size)
+        return not self._bounded or self.at is not None or self.texts is not None or self._fits(size)
 
     def spans(self, value: Any, search: Search, detect: Detect) -> tuple[Span, ...] | None:
         """What of a value meets the tests: the characters found, () for all of it; None where it does not meet them."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from typing import Final
 
@@ -92,8 +93,9 @@ _MAKE: Final[dict[str, Callable[[str], Step]]] = {
 }
 
 
+@lru_cache(maxsize=1024)
 def compile_path(text: str) -> Path:
-    """The steps of `text`. Raises PathError with the position of what is not understood."""
+    """The steps of `text`, one object for one text. Raises PathError with the position of what is not understood."""
     if not text.startswith("$"):
         raise PathError("a path starts with $", 0)
     if len(text) > _MAX:

@@ -13,7 +13,6 @@ from realtime.frame import Frame
 from realtime.jsonedit import Edit
 from realtime.jsonedit import literal
 from realtime.jsonpath import Keys
-from realtime.jsonpath import locate
 from realtime.policies.changes import Changes
 from realtime.policies.hit import Hit
 from realtime.policies.hit import excerpt
@@ -99,29 +98,28 @@ class Case:
     def _found(self, policy: Policy) -> list[Match]:
         condition = policy.condition
         if policy.id in self._recalled:
-            return [*self._in_values(policy, ((text.keys, text.value) for text in self._recalled[policy.id]))]
+            return self._in_values(policy, [(text.keys, text.value) for text in self._recalled[policy.id]])
         if not condition.weighs(len(self._frame.payload)):
             return []
         if not condition.looks_at_values:
             return [Match()]
-        return [*self._in_passages(policy), *self._in_values(policy, self._values(policy))]
+        found = self._in_values(policy, self._values(policy))
+        return [*self._in_passages(policy), *found] if self._fed else found
 
     def _values(self, policy: Policy) -> Iterable[tuple[Keys, Any]]:
         condition, view = policy.condition, self._view
         if condition.at is not None:
-            return locate(condition.at, self._frame.event)
+            return view.at(condition.at)
         if condition.texts is not None:
-            return [(text.keys, text.value) for text in view.texts if text.kind in condition.texts and text.part in ("whole", "final")]
+            return view.of_kinds(condition.texts)
         if condition.regex is not None and view.without_patterns:
             return ()
         return view.strings if not self._fed else [found for found in view.strings if found[0] not in self._pieces]
 
-    def _in_values(self, policy: Policy, values: Iterable[tuple[Keys, Any]]) -> Iterator[Match]:
-        condition, scan = policy.condition, self._view.scan
-        for keys, value in values:
-            spans = condition.spans(value, scan.search, scan.detect)
-            if spans is not None:
-                yield Match(keys, value, spans)
+    def _in_values(self, policy: Policy, values: Iterable[tuple[Keys, Any]]) -> list[Match]:
+        spans, scan = policy.condition.spans, self._view.scan
+        seen = [(keys, value, spans(value, scan.search, scan.detect)) for keys, value in values]
+        return [Match(keys, value, found) for keys, value, found in seen if found is not None]
 
     def _in_passages(self, policy: Policy) -> Iterator[Match]:
         condition, scan = policy.condition, self._view.scan

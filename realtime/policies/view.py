@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 from typing import Final
 
@@ -14,7 +17,9 @@ from realtime.frame import AROUND_JSON
 from realtime.frame import Frame
 from realtime.frame import may_be_json
 from realtime.jsonpath import Found
+from realtime.jsonpath import Path
 from realtime.jsonpath import descend
+from realtime.jsonpath import locate
 from realtime.policies.escapes import found_through_escapes
 from realtime.policies.policy import Applicable
 from realtime.regex import Regex
@@ -28,22 +33,30 @@ _NOTHING: Final[tuple[Span, ...]] = ()
 class Scan:
     """Searches texts for patterns and detectors, each text once for each. `patterns` finds something where any pattern does."""
 
-    __slots__ = ("_done", "_patterns", "_readings")
+    __slots__ = ("_detected", "_done", "_patterns", "_readings", "_some")
 
     def __init__(self, patterns: Regex | None) -> None:
         self._patterns = patterns
         self._done: dict[tuple[str, str], tuple[Span, ...]] = {}
         self._readings: dict[str, Reading] = {}
+        self._some: dict[str, bool] = {}
+        self._detected: dict[tuple[str | Detector, str], tuple[Span, ...]] = {}
 
     def search(self, regex: Regex, text: str) -> tuple[Span, ...]:
         """Where a pattern matches, as Spans without a detector."""
         if self._patterns is not None and not self._any(self._patterns, text):
             return _NOTHING
-        return self._once(f"/{regex.pattern}", text, regex)
+        return self._once(regex, text)
 
     def detect(self, detector: str | Detector, text: str) -> tuple[Span, ...]:
         """What a detector, by its name or given, finds."""
-        return found_through_escapes(text, lambda text: tuple(Span(f.start, f.end, f.detector) for f in self._read(text).find((detector,))))
+        if _NAME.fullmatch(text):
+            return _detected_in_name(detector, text)
+        found = self._detected.get((detector, text))
+        if found is None:
+            found = found_through_escapes(text, lambda text: _detected(self._read(text), detector))
+            self._detected[detector, text] = found
+        return found
 
     def _read(self, text: str) -> Reading:
         reading = self._readings.get(text)
@@ -58,20 +71,36 @@ class Scan:
 
     def _any(self, patterns: Regex, text: str) -> bool:
         """Escapes hide what a pattern looks for, so a text with some is left to the pattern itself."""
-        return "\\" in text or bool(self._once("", text, patterns))
+        found = self._some.get(text)
+        if found is None:
+            found = self._some[text] = "\\" in text or patterns.search(text)
+        return found
 
-    def _once(self, name: str, text: str, regex: Regex) -> tuple[Span, ...]:
-        found = self._done.get((name, text))
+    def _once(self, regex: Regex, text: str) -> tuple[Span, ...]:
+        found = self._done.get((regex.pattern, text))
         if found is None:
             found = found_through_escapes(text, lambda text: tuple(Span(start, end, "") for start, end in regex.spans(text)))
-            self._done[name, text] = found
+            self._done[regex.pattern, text] = found
         return found
+
+
+def _detected(reading: Reading, detector: str | Detector) -> tuple[Span, ...]:
+    return tuple(Span(found.start, found.end, found.detector) for found in reading.find((detector,)))
+
+
+_NAME: Final = re.compile("[a-z_.]{1,48}")
+"""Event types, roles and the like, which stand in message after message."""
+
+
+@lru_cache(maxsize=4096)
+def _detected_in_name(detector: str | Detector, text: str) -> tuple[Span, ...]:
+    return _detected(Reading(text), detector)
 
 
 class View:
     """What can be looked at in one message; read when it is asked for, and once."""
 
-    __slots__ = ("_dialect", "_strings", "_texts", "_without_patterns", "frame", "scan")
+    __slots__ = ("_dialect", "_kinds", "_paths", "_strings", "_texts", "_without_patterns", "frame", "scan")
 
     def __init__(self, dialect: str, frame: Frame, policies: Applicable) -> None:
         self.frame = frame
@@ -80,6 +109,8 @@ class View:
         self._texts: tuple[Text, ...] | None = None
         self._strings: list[Found] | None = None
         self._without_patterns: bool | None = None
+        self._paths: dict[int, Sequence[Found]] = {}
+        self._kinds: dict[frozenset[str], Sequence[Found]] = {}
 
     @property
     def texts(self) -> tuple[Text, ...]:
@@ -87,6 +118,21 @@ class View:
         if self._texts is None:
             self._texts = texts(self._dialect, self.frame)
         return self._texts
+
+    def at(self, path: Path) -> Sequence[Found]:
+        """The values that a path names."""
+        found = self._paths.get(id(path))
+        if found is None:
+            found = self._paths[id(path)] = locate(path, self.frame.event)
+        return found
+
+    def of_kinds(self, kinds: frozenset[str]) -> Sequence[Found]:
+        """The words of these kinds that are not pieces of a text."""
+        found = self._kinds.get(kinds)
+        if found is None:
+            wholes = (text for text in self.texts if text.kind in kinds and text.part in ("whole", "final"))
+            found = self._kinds[kinds] = [(text.keys, text.value) for text in wholes]
+        return found
 
     @property
     def strings(self) -> list[Found]:
