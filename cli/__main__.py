@@ -16,6 +16,7 @@ from cli.demo import demo
 from cli.doctor import doctor
 from cli.errors import Failure
 from cli.explain import explain
+from cli.findings import findings
 from cli.keys import keys
 from cli.output import print_failure
 from cli.run import run
@@ -53,6 +54,7 @@ app.add_typer(tokens, name="tokens")
 app.command()(sessions)
 app.command()(show)
 app.command()(tail)
+app.command()(findings)
 app.command(context_settings=_STOP_AT_COMMAND)(run)
 app.command(context_settings=_PASS_ON)(simulator)
 app.command()(completion)

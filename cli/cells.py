@@ -84,3 +84,19 @@ def media(found: Mapping[str, Any]) -> Iterator[str]:
         lost = [] if figures["lost"] is None else [f"{figures['lost']} lost"]
         known = [f"{what} {value:g} ms" for what, value in times.items() if value is not None]
         yield ", ".join([f"{name} {figures['seconds']:.1f} s in {figures['packets']} packets", *lost, *known])
+
+
+def found(finding: Mapping[str, Any]) -> str:
+    """What a finding is about: policy, mode, place, excerpt and reason, as far as there are any."""
+    detail = finding.get("detail") or {}
+    excerpt = finding.get("excerpt")
+    place = " ".join(part for part in (finding.get("event_type"), finding.get("path")) if part)
+    parts = (
+        finding.get("policy"),
+        "only watched" if finding.get("mode") == "monitor" else "",
+        place,
+        f"“{excerpt}”" if excerpt else "",
+        detail.get("reason"),
+        f"from {detail['address']}" if detail.get("address") else "",
+    )
+    return ", ".join(str(part) for part in parts if part)

@@ -1,4 +1,4 @@
-"""`tail`: one line for each session that opens or closes and each turn that ends, as the log gets them."""
+"""`tail`: one line for each session that opens or closes, each turn that ends and each finding, as the log gets them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from rich.text import Text
 from cli.cells import cost
 from cli.cells import duration
 from cli.cells import ending
+from cli.cells import found
 from cli.cells import latency
 from cli.cells import moment
+from cli.follow import KNOWN
+from cli.follow import Event
+from cli.follow import Follower
+from cli.follow import fits
 from cli.options import DATA
 from cli.options import DataFolder
 from cli.output import out
 from cli.plain import plain
-from cli.records import Event
-from cli.records import Follower
 from cli.records import conditions
-from cli.records import matching
 
 _POLL_SECONDS: Final = 0.25
 _WORDS: Final = 40
@@ -34,7 +36,10 @@ _WORDS: Final = 40
 def tail(
     condition: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME=VALUE]...", help="Conditions on the session, as for `sessions`."),
+        typer.Argument(
+            metavar="[NAME=VALUE]...",
+            help="Conditions on the session, as for `sessions`; kind (open, turn, close, finding, or a kind of finding), policy, severity.",
+        ),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of what happened before to show.")] = 10,
@@ -42,14 +47,14 @@ def tail(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Show the last events of the log, and with --follow the new ones."""
-    wanted = conditions(condition or [])
+    wanted = conditions(condition or [], KNOWN)
     follower = Follower(data)
-    before = [event for event in follower.events() if matching(event.session, wanted)]
+    before = [event for event in follower.events() if fits(event, wanted)]
     for event in before[len(before) - min(lines, len(before)) :]:
         _print(event, as_json)
     try:
         for event in _new(follower) if follow else ():
-            if matching(event.session, wanted):
+            if fits(event, wanted):
                 _print(event, as_json)
     except KeyboardInterrupt:
         raise typer.Exit from None
@@ -71,9 +76,9 @@ def _print(event: Event, as_json: bool) -> None:
 
 
 def _line(event: Event) -> Text:
-    head = f"{moment(event.at).astimezone():%H:%M:%S}  {plain(event.session['id'])}  "
+    head = f"{moment(event.at).astimezone():%H:%M:%S}  {plain(event.session['id'] or '-')}  "
     describe, style = _DESCRIBED[event.kind]
-    return Text.assemble((head, "dim"), (f"{event.kind:<6}  ", style), plain(describe(event.record)))
+    return Text.assemble((head, "dim"), (f"{event.kind:<7}  ", style), plain(describe(event.record)))
 
 
 def _opened(record: dict[str, Any]) -> str:
@@ -100,4 +105,9 @@ def _closed(record: dict[str, Any]) -> str:
     return f"{ending(record)}, after {duration(record)}, {totals}"
 
 
-_DESCRIBED: Final = {"open": (_opened, "green"), "turn": (_turn, "cyan"), "close": (_closed, "magenta")}
+def _found(record: dict[str, Any]) -> str:
+    who = record["principal"] or "nobody known"
+    return f"{record['severity']} {record['kind']} {record['action']}, {who}: {found(record)}"
+
+
+_DESCRIBED: Final = {"open": (_opened, "green"), "turn": (_turn, "cyan"), "close": (_closed, "magenta"), "finding": (_found, "yellow")}

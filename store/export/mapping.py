@@ -55,6 +55,7 @@ def made(to: str, of: str, take: Callable[[Row], Any]) -> Field:
 
 
 def value_of(name: str) -> Callable[[Row], Any]:
+    """Takes a field of a finding; `detail.x` is a member of its detail."""
     first, _, inner = name.partition(".")
     return (lambda finding: (finding.get(first) or {}).get(inner)) if inner else (lambda finding: finding.get(first))
 

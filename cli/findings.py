@@ -1,0 +1,109 @@
+"""`findings`: what the proxy found, as a table for people and in the forms that other programs read."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable
+from datetime import UTC
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+from typing import Final
+
+import typer
+
+from cli.cells import clock
+from cli.cells import found
+from cli.moments import moment_of
+from cli.options import DATA
+from cli.options import AsJson
+from cli.options import DataFolder
+from cli.output import print_json
+from cli.output import print_table
+from cli.plain import plain
+from cli.records import FINDING
+from cli.records import Record
+from cli.records import conditions
+from cli.records import fitting
+from cli.records import read_findings
+from store.export import line
+from store.export.native import FIELDS
+from store.export.native import native
+
+_COLUMNS: Final = ("time", "severity", "kind", "action", "key", "session", "what")
+_BOUNDS: Final = ("since", "until")
+_FORMULA: Final = ("=", "+", "-", "@")
+"""How a cell begins that a spreadsheet would compute."""
+
+
+class Form(StrEnum):
+    native = "native"
+    ocsf = "ocsf"
+    ecs = "ecs"
+    csv = "csv"
+
+
+def findings(
+    condition: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME=VALUE]...",
+            help=f"Conditions: {', '.join(FINDING)}, which take globs; since and until, a time or how long ago (90m).",
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="At most this many, the newest; 0 for all.")] = 0,
+    form: Annotated[
+        Form | None, typer.Option("--format", help="Print JSON lines in this form, or CSV, the oldest first; see docs/findings.md.")
+    ] = None,
+    data: DataFolder = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """List what the proxy found, newest first: policy hits, budgets, revocations, refused requests, limits, leaks."""
+    wanted, since, until = _asked(condition or [])
+    listed = [record for record in read_findings(data, since, until) if fitting(record, wanted)]
+    listed = listed[-limit:] if limit else listed
+    if as_json:
+        print_json([native(record) for record in reversed(listed)])
+    elif form is Form.csv:
+        _print_csv(listed)
+    elif form is not None:
+        sys.stdout.writelines(f"{line(record, form)}\n" for record in listed)
+    else:
+        print_table(_COLUMNS, [_row(record) for record in reversed(listed)])
+
+
+def _asked(given: list[str]) -> tuple[dict[str, str], datetime | None, datetime | None]:
+    """The conditions on fields, and the bounds in time. Raises Failure VT105."""
+    now = datetime.now(UTC)
+    named = [text.partition("=") for text in given]
+    bounds = {name: moment_of(name, value, now) for name, equals, value in named if name in _BOUNDS}
+    others = [text for text in given if text.partition("=")[0] not in _BOUNDS]
+    return conditions(others, FINDING), bounds.get("since"), bounds.get("until")
+
+
+def _row(record: Record) -> tuple[object, ...]:
+    return (
+        clock(record["at"]),
+        record["severity"],
+        record["kind"],
+        record["action"],
+        record["principal"] or "-",
+        record["session"] or "-",
+        found(record),
+    )
+
+
+def _print_csv(records: Iterable[Record]) -> None:
+    """No cell has an escape sequence or an invisible character in it, none is a formula."""
+    written = csv.writer(sys.stdout, lineterminator="\n")
+    written.writerow(FIELDS)
+    written.writerows([_cell(record.get(name)) for name in FIELDS] for record in records)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    text = plain(json.dumps(value) if isinstance(value, dict) else value)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
