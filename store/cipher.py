@@ -53,12 +53,14 @@ class Cipher:
     """Both keys of a session."""
 
     def __init__(self, key: bytes) -> None:
-        self._commitment = hmac.digest(key, b"voicetap commitment", "sha256")
+        self._commitment = hmac.new(hmac.digest(key, b"voicetap commitment", "sha256"), digestmod="sha256")
         self._box = AESGCM(hmac.digest(key, b"voicetap box", "sha256"))
 
     def commit(self, text: bytes) -> bytes:
         """The commitment of a text."""
-        return hmac.digest(self._commitment, text, "sha256")
+        made = self._commitment.copy()
+        made.update(text)
+        return made.digest()
 
     def line(self, commit: bytes, text: bytes) -> bytes:
         """The line that holds a text."""

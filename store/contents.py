@@ -26,7 +26,6 @@ from store.journal import Journal
 from store.keyfile import KeyFile
 from store.lines import Row
 from store.replay import Ahead
-from store.texts import has_texts
 from store.texts import owner
 from store.texts import separated
 from store.texts import without
@@ -56,8 +55,12 @@ class ContentFile(Journal):
             if self.erased:
                 return
             self._keys.flush()
-            private_folder(self.path.parent)
-            super().append(lines)
+            try:
+                super().append(lines)
+            except FileNotFoundError:
+                private_folder(self.path.parents[1])
+                private_folder(self.path.parent)
+                super().append(lines)
             self.close()
 
     def erase(self) -> bool:
@@ -102,23 +105,19 @@ class Contents:
 
     def keep(self, table: str, row: Row, day: str) -> Row:
         """A record of a day without its texts, which are written. Raises LogUnavailable, with nothing written, where they are lost."""
-        if not has_texts(table, row):
-            return row
         session = owner(row)
         if session in self._erased:
             return without(table, row)
-        box = self._box(day, session)
         found: dict[bytes, bytes] = {}
 
         def commitment(text: bytes) -> str:
-            commit = box.cipher.commit(text)
+            commit = self._box(day, session).cipher.commit(text)
             found[commit] = text
             return commit.hex()
 
         made = separated(table, row, commitment)
-        if lines := box.lines(found):
-            self._committer.put(box.file, lines)
-        box.remember(found)
+        if found:
+            self._write(self._box(day, session), found)
         return made
 
     def expel(self, session: str) -> None:
@@ -147,6 +146,11 @@ class Contents:
         numbers = [box.file.number if (box := boxes[place]) is not None else key_number(path) for place, path in paths.items()]
         self.keys.destroy(number for number in numbers if number is not None)
         return sum(box.file.erase() if (box := boxes[place]) is not None else remove(path) for place, path in paths.items())
+
+    def _write(self, box: Box, found: dict[bytes, bytes]) -> None:
+        if lines := box.lines(found):
+            self._committer.put(box.file, lines)
+        box.remember(found)
 
     def _box(self, day: str, session: str) -> Box:
         box = self._boxes.get((day, session))

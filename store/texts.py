@@ -38,21 +38,19 @@ def owner(row: Row) -> str:
     return str(row.get("session") or NOBODY)
 
 
-def has_texts(table: str, row: Row) -> bool:
-    """Whether a record has any text."""
-    return any(_is_text(holder.get(name)) for holder, name in _places(table, row))
-
-
 def separated(table: str, row: Row, keep: Callable[[bytes], str]) -> Row:
-    """The record with a commitment in the place of each text, which `keep` makes of it."""
-    made = dict(row)
-    for name, _ in INNER.get(table, ()):
-        if name in made:
-            made[name] = [dict(part) for part in made[name]]
-    for holder, name in _places(table, made):
-        if _is_text(holder.get(name)):
-            holder[name] = {COMMIT: keep(_bytes(holder[name]))}
+    """The record with a commitment in the place of each text, which `keep` makes of it; itself where it has none."""
+    made = _committed(row, TEXTS.get(table, ()), keep)
+    for name, inner in INNER.get(table, ()):
+        if row.get(name):
+            made = {**made, name: [_committed(part, inner, keep) for part in row[name]]}
     return made
+
+
+def _committed(row: Row, names: tuple[str, ...], keep: Callable[[bytes], str]) -> Row:
+    """An empty text says nothing and stays."""
+    texts = {name: {COMMIT: keep(_bytes(text))} for name in names if (text := row.get(name)).__class__ is str and text}
+    return {**row, **texts} if texts else row
 
 
 def rejoined(table: str, row: Row, find: Callable[[str], str | None], state: str) -> Row:
@@ -80,11 +78,6 @@ def committed(value: Any) -> str | None:
 def without(table: str, row: Row) -> Row:
     """The record with None in the place of each text."""
     return rejoined(table, separated(table, row, lambda text: ""), lambda commitment: None, GONE)
-
-
-def _is_text(value: Any) -> bool:
-    """An empty text says nothing and stays."""
-    return isinstance(value, str) and value != ""
 
 
 def _places(table: str, row: Row) -> Iterator[tuple[Row, str]]:

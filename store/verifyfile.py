@@ -1,0 +1,184 @@
+"""Checks the chain of one file: names the first line that was changed, put in, taken out, moved or cut off.
+
+A line is vouched for by the line after it, which carries its hash, and by a seal. Where two lines do not fit each other it is the
+earlier one that was changed if the later one is vouched for, else the later one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+from typing import NamedTuple
+
+import msgspec
+
+from store.chain import BEGINNING
+from store.chain import Head
+from store.chain import Link
+from store.chain import beginning_of
+from store.chain import digest
+from store.chain import link_of
+
+Look = Callable[[int, bytes], None]
+"""Called with the number and the bytes of each line."""
+
+_REMEMBERED: Final = 1_000
+"""Lines before the present one in which the place is looked for that others were put in after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """The first record of a file that is not as it was written: its line, counted from 1, and why."""
+
+    line: int
+    why: str
+
+
+class Witness(NamedTuple):
+    """A statement about a head of the file, made elsewhere: `by` says where."""
+
+    head: Head
+    by: str
+
+
+class _Doubt(NamedTuple):
+    """Who is to blame depends on whether the line at hand is vouched for."""
+
+    vouched: Bad
+    otherwise: Bad
+
+
+@dataclass(slots=True)
+class Checked:
+    """What a file was found to be. `unchained` lines stand before its chain begins; `witnessed` is the last line that is sealed."""
+
+    lines: int = 0
+    unchained: int = 0
+    witnessed: int = 0
+    head: Head | None = None
+    bad: Bad | None = None
+
+
+class Walk:
+    """One pass over the lines of a file."""
+
+    def __init__(self, witnesses: Collection[Witness], look: Look) -> None:
+        self.found = Checked()
+        self._witnesses: dict[int, list[Witness]] = {}
+        for witness in witnesses:
+            self._witnesses.setdefault(witness.head.seq, []).append(witness)
+        self._look = look
+        self._before = hashlib.sha256()
+        self._lines: dict[int, tuple[str, int]] = {}
+        """Digest and line of the last records by their numbers."""
+        self._doubt: _Doubt | None = None
+
+    def line(self, data: bytes) -> None:
+        """The next line, without its end."""
+        found = self.found
+        found.lines += 1
+        if found.bad is not None:
+            return
+        if found.head is None and not data.startswith(BEGINNING):
+            found.bad = self._unchained(data)
+            return
+        found.bad = self._linked(data)
+        if found.bad is None:
+            self._look(found.lines, data)
+
+    def end(self) -> Checked:
+        """There are no more lines."""
+        found = self.found
+        if found.bad is None and self._doubt is not None:
+            found.bad = self._doubt.otherwise
+        beyond = max(self._witnesses, default=-1)
+        if found.bad is None and beyond > (last := found.head.seq if found.head is not None else -1):
+            by = self._witnesses[beyond][0].by
+            found.bad = Bad(found.lines + 1, f"{beyond - last} record(s) are missing at the end: {by} names number {beyond}")
+        return found
+
+    def _unchained(self, data: bytes) -> Bad | None:
+        """A line before the chain; one that has a link comes after a beginning that is not there any more."""
+        number = self.found.lines
+        if (link := link_of(data)) is not None:
+            return Bad(max(1, number - link.seq), "the line that begins the chain was changed or is missing")
+        self.found.unchained += 1
+        self._before.update(data + b"\n")
+        self._look(number, data)
+        return None
+
+    def _linked(self, data: bytes) -> Bad | None:
+        found, link = self.found, link_of(data)
+        if found.head is None:
+            return self._begun(data, link)
+        if link is None or link.seq != found.head.seq + 1:
+            return self._settled(None) or self._misplaced(data, link)
+        if (bad := self._settled(link)) is not None:
+            return bad
+        fits = link.prev == found.head.digest
+        head = self._advance(data, Head(found.head.chain, link.seq, digest(data)))
+        number = found.lines
+        changed = Bad(number, "it was changed: it does not carry the hash of the line before it")
+        doubt = None if fits else _Doubt(Bad(number - 1, "it was changed: the line after it carries another hash of it"), changed)
+        return self._witnessed(head, doubt)
+
+    def _begun(self, data: bytes, link: Link | None) -> Bad | None:
+        """The line that begins the chain."""
+        found, number = self.found, self.found.lines
+        try:
+            name = beginning_of(data).chain
+        except msgspec.DecodeError:
+            return Bad(number, "it cannot be read")
+        if link is None or link.seq != 0:
+            return Bad(number, "it was changed: the line that begins a chain has the number 0")
+        head = self._advance(data, Head(name, 0, digest(data)))
+        changed = Bad(number, "it was changed: it does not carry the hash of what stands before it")
+        others = Bad(1, f"lines 1 to {number - 1} were changed: the line that begins the chain carries another hash of them")
+        fits = link.prev == self._before.hexdigest()
+        return self._witnessed(head, None if fits else _Doubt(others if found.unchained else changed, changed))
+
+    def _advance(self, data: bytes, head: Head) -> Head:
+        self.found.head = head
+        self._lines[head.seq] = head.digest, self.found.lines
+        self._lines.pop(head.seq - _REMEMBERED, None)
+        return head
+
+    def _witnessed(self, head: Head, doubt: _Doubt | None) -> Bad | None:
+        """What those who saw the record say of it."""
+        number = self.found.lines
+        for witness in self._witnesses.get(head.seq, ()):
+            if witness.head != head:
+                since = f"it, or one after line {self.found.witnessed}," if self.found.witnessed else "it, or one before it,"
+                return doubt.otherwise if doubt else Bad(number, f"{since} was changed: {witness.by} names another")
+            if doubt is not None:
+                return doubt.vouched
+            self.found.witnessed = number
+        self._doubt = doubt
+        return None
+
+    def _settled(self, link: Link | None) -> Bad | None:
+        """Who is to blame for what was in doubt; `link` is that of the line after it."""
+        doubt, self._doubt = self._doubt, None
+        if doubt is None or self.found.head is None:
+            return None
+        return doubt.vouched if link is not None and link.prev == self.found.head.digest else doubt.otherwise
+
+    def _misplaced(self, data: bytes, link: Link | None) -> Bad | None:
+        """A line that has no link, or a number that is not its own."""
+        found, number = self.found, self.found.lines
+        assert found.head is not None
+        expected = found.head.seq + 1
+        if link is None:
+            return Bad(number, "it was put in or changed: it has no link to the line before it")
+        if link.seq > expected:
+            return Bad(number, f"record(s) are missing before it, or it was moved: it is number {link.seq}, where {expected} is due")
+        repeated = Bad(number, f"it was put in or moved: it is number {link.seq}, where {expected} is due")
+        before, present = self._lines.get(link.seq - 1), self._lines.get(link.seq)
+        if before is None or before[0] != link.prev or present is None or present[0] == digest(data):
+            return repeated
+        self._advance(data, Head(found.head.chain, link.seq, digest(data)))
+        put_in = Bad(before[1] + 1, f"it was put in: the record after line {before[1]} follows in line {number}")
+        return self._witnessed(self.found.head or found.head, _Doubt(put_in, repeated))
