@@ -100,10 +100,9 @@ class _Verification:
             self._seals(path, "a seal")
         if self._anchor is not None:
             self._seals(self._anchor, "the anchor")
-        for day in days:
-            self._after(file_of(self._folder, day))
-        for day in days:
+        for day in reversed(days):
             self._walk(day)
+            self._after(file_of(self._folder, day))
         self._judge(days)
         report = self._report
         report.files = [self._files[name] for name in sorted(self._files)]
@@ -125,7 +124,9 @@ class _Verification:
             self._witnesses.setdefault(seal.file, []).append(Witness(Head(seal.chain, seal.seq, seal.head), f"{by} of {seal.at}"))
 
     def _after(self, path: Path) -> None:
-        """What the first line of a file says of the file before it."""
+        """What the first line of a file, unless that is bad itself, says of the file before it."""
+        if (bad := self._of(path.name).bad) is not None and bad.line == 1:
+            return
         first = next(_lines(path), b"")
         try:
             after = beginning_of(first).after if first.startswith(BEGINNING) else None
