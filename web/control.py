@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from addons.figures import Snapshot
 from store.errors import StoreError
+from store.export.native import native
 from store.query import Order
 from store.query import Wanted
 from store.query import has_text
@@ -31,6 +32,7 @@ from web.answers import refused
 from web.guard import Guard
 from web.metrics import Metrics
 from web.pages import call_routes
+from web.query import finding_filters
 from web.query import page
 from web.query import session_filters
 from web.query import turn_filters
@@ -68,6 +70,26 @@ class SessionLog(Protocol):
 
     def turns(self, session: str) -> list[Record]: ...
 
+    def findings(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        key: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        route: str | None = None,
+        session_id: str | None = None,
+        kind: str | None = None,
+        policy: str | None = None,
+        action: str | None = None,
+        mode: str | None = None,
+        severity: str | None = None,
+        limit: int | None = 50,
+        offset: int = 0,
+        order: Order = "desc",
+    ) -> list[Record]: ...
+
 
 def make_app(log: SessionLog, live: Live, token: str, kill: Kill, *, numbers: Numbers, gateway: str, hosts: Collection[str] = ()) -> Guard:
     """The control port as an ASGI application; `gateway` is HOST:PORT of that door, `numbers` what the metrics page shows.
@@ -83,6 +105,7 @@ def make_app(log: SessionLog, live: Live, token: str, kill: Kill, *, numbers: Nu
             Route("/api/sessions/{id}", control.session),
             Route("/api/sessions/{id}/kill", control.kill, methods=["POST"]),
             Route("/api/logs/sessions/{id}", control.turns),
+            Route("/api/findings", control.findings),
             *Sound(log.folder.parent, control.find).routes,
             *call_routes(gateway),
         ],
@@ -125,6 +148,14 @@ class _Control:
         shown = list(islice(ordered, part.offset, part.offset + part.limit))
         more = part.offset + len(shown) < len(turns)
         return JSONResponse({"turns": shown, "count": len(turns), **part.record(), "has_more": more})
+
+    async def findings(self, request: Request) -> Response:
+        """`{findings, limit, offset, order, has_more}`."""
+        part = page(request.query_params, "desc")
+        conditions = finding_filters(request.query_params)
+        found = await asyncio.to_thread(self._log.findings, **conditions, limit=part.limit + 1, offset=part.offset, order=part.order)
+        shown = [native(finding) for finding in found[: part.limit]]
+        return JSONResponse({"findings": shown, **part.record(), "has_more": len(found) > part.limit})
 
     async def kill(self, request: Request) -> Response:
         found = await self.find(request.path_params["id"])

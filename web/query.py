@@ -13,6 +13,10 @@ from typing import Final
 from typing import cast
 from typing import get_args
 
+from store.export.native import Action
+from store.export.native import Kind
+from store.export.native import Mode
+from store.export.native import Severity
 from store.query import Order
 from store.query import Status
 from web.answers import Refused
@@ -57,6 +61,12 @@ def turn_filters(given: Mapping[str, str]) -> dict[str, Any]:
     """Conditions on turns. Raises Refused 400."""
     _known(given, _TURN)
     return {name: read(name, given[name]) for name, read in _TURN.items() if name in given}
+
+
+def finding_filters(given: Mapping[str, str]) -> dict[str, Any]:
+    """Conditions for `LogReader.findings`. Raises Refused 400."""
+    _known(given, _FINDING)
+    return {name: read(name, given[name]) for name, read in _FINDING.items() if name in given}
 
 
 def _known(given: Mapping[str, str], filters: Collection[str]) -> None:
@@ -113,6 +123,20 @@ _SESSION: Final[Mapping[str, Callable[[str, str], Any]]] = {
     "since": _moment,
     "until": _moment,
     "text": _text,
+}
+_FINDING: Final[Mapping[str, Callable[[str, str], Any]]] = {
+    "session_id": _text,
+    "key": _text,
+    "provider": _text,
+    "model": _text,
+    "route": _text,
+    "kind": _one_of(get_args(Kind)),
+    "policy": _text,
+    "action": _one_of(get_args(Action)),
+    "mode": _one_of(get_args(Mode)),
+    "severity": _one_of(get_args(Severity)),
+    "since": _moment,
+    "until": _moment,
 }
 _TURN: Final[Mapping[str, Callable[[str, str], Any]]] = {
     "status": _one_of(_TURN_STATUSES),
