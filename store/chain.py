@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from store.lines import decoded
+
 _LINK: Final = re.compile(rb',"seq":(0|[1-9][0-9]{0,15}),"prev":"([0-9a-f]{64})"\}\Z')
 _LONGEST: Final = 128
 """Bytes at the end of a line in which its link is looked for."""
@@ -89,7 +91,7 @@ def begin(chain: str, after: After | None, before: str) -> bytes:
 
 def beginning_of(line: bytes) -> Beginning:
     """What a line that begins a chain says. Raises msgspec.DecodeError for a damaged one."""
-    return _beginning(line)
+    return decoded(_beginning, line)
 
 
 class Chain:

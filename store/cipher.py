@@ -19,6 +19,8 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from store.lines import decoded
+
 VERSION: Final = 1
 _NONCE: Final = 12
 
@@ -34,14 +36,17 @@ class Entry(msgspec.Struct):
     box: str = ""
 
 
-entry = msgspec.json.Decoder(Entry).decode
-"""Reads a line. Raises msgspec.DecodeError."""
-
+_entry = msgspec.json.Decoder(Entry).decode
 _header = msgspec.json.Encoder().encode
 
 
 class Damaged(ValueError):
     """A text cannot be opened, or is not the one that was committed to."""
+
+
+def entry(line: bytes) -> Entry:
+    """Reads a line. Raises msgspec.DecodeError."""
+    return decoded(_entry, line)
 
 
 def header(session: str, number: int) -> bytes:

@@ -5,6 +5,7 @@ What is written can always be read again: numbers that JSON does not have become
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from typing import Final
 
@@ -56,6 +57,14 @@ DecodeError = msgspec.DecodeError
 """What reading a damaged line raises."""
 
 
+def decoded[T](decode: Callable[[bytes], T], data: bytes) -> T:
+    """What `decode` makes of bytes. Raises DecodeError also for bytes that are no text."""
+    try:
+        return decode(data)
+    except UnicodeDecodeError as error:
+        raise DecodeError(str(error)) from None
+
+
 def encode(line: Line) -> bytes:
     """The line with its line end. Raises TypeError for values that JSON cannot express."""
     try:
@@ -66,12 +75,12 @@ def encode(line: Line) -> bytes:
 
 def decode(data: bytes) -> Line:
     """The line's meaning. Raises DecodeError, LogFormat for a version that is not known."""
-    return _known(_line(data))
+    return _known(decoded(_line, data))
 
 
 def decode_ids(data: bytes) -> Ids:
     """As `decode`, without building documents."""
-    return _known(_ids(data))
+    return _known(decoded(_ids, data))
 
 
 def of_other_tables(line: bytes, own: bytes) -> bool:

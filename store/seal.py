@@ -32,6 +32,7 @@ from store.files import open_anew
 from store.files import open_reading
 from store.files import sync_folder
 from store.files import write_all
+from store.lines import decoded
 
 KEY: Final = "seal.key"
 PUBLIC: Final = "seal.pub"
@@ -81,7 +82,7 @@ class SealKey:
 def checked(line: bytes, keys: dict[str, Ed25519PublicKey]) -> Seal:
     """What a line seals. Raises BadSeal."""
     try:
-        seal = _decode(line)
+        seal = decoded(_decode, line)
         signature = b64decode(seal.sig, validate=True)
     except (msgspec.DecodeError, Error):
         raise BadSeal("it cannot be read") from None
