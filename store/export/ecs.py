@@ -38,6 +38,12 @@ def _outcome(finding: Row) -> str:
     return "failure" if "denied" in _types(finding) else "success"
 
 
+def _code(finding: Row) -> str | None:
+    """As a keyword: those of closes are numbers."""
+    code = (finding.get("detail") or {}).get("code")
+    return None if code is None else str(code)
+
+
 FIELDS: Final[tuple[Field, ...]] = (
     same("@timestamp", "at"),
     always("ecs.version", VERSION),
@@ -53,7 +59,7 @@ FIELDS: Final[tuple[Field, ...]] = (
     always("event.module", "voicetap"),
     always("event.dataset", "voicetap.findings"),
     looked_up("event.severity", "severity", _SEVERITIES),
-    same("event.code", "detail.code"),
+    made("event.code", "`detail.code`", _code),
     same("event.reason", "detail.reason"),
     always("data_stream.type", "logs"),
     always("data_stream.dataset", "voicetap.findings"),

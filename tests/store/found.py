@@ -32,6 +32,16 @@ def finding(number: int, kind: str, action: str, **more: Any) -> dict[str, Any]:
 HIT = {"direction": "client", "event_type": "conversation.item.create", "path": "$.item.content[0].text", "turn": 2}
 REFUSED = {"session": None, "route": None, "provider": None, "severity": "low"}
 
+UNKNOWN_KEY = {
+    "status": 401,
+    "code": "invalid_api_key",
+    "reason": "this key is not known here",
+    "path": "/v1/realtime",
+    "address": "127.0.0.1",
+    "origin": None,
+    "agent": "=cmd|' /C calc'!A0",
+}
+
 EVERY = (
     finding(1, "policy", "redact", policy="cards-out", severity="high", excerpt="my card is [card]", detail={"text": "user_text"}, **HIT),
     finding(2, "policy", "block", policy="no-tools", mode="monitor", **HIT),
@@ -48,10 +58,7 @@ EVERY = (
         "refuse",
         principal=None,
         model="\x1b[31mred\u202e",
-        detail={
-            **{"status": 401, "code": "invalid_api_key", "reason": "this key is not known here", "path": "/v1/realtime"},
-            **{"address": "127.0.0.1", "origin": None, "agent": "=cmd|' /C calc'!A0"},
-        },
+        detail=UNKNOWN_KEY,
         **REFUSED,
     ),
     finding(
