@@ -115,7 +115,7 @@ class Walk:
         if found.head is None:
             return self._begun(data, link)
         if link is None or link.seq != found.head.seq + 1:
-            return self._settled(None) or self._misplaced(data, link)
+            return self._misplaced(data, link, self._settled(None))
         if (bad := self._settled(link)) is not None:
             return bad
         fits = link.prev == found.head.digest
@@ -152,10 +152,12 @@ class Walk:
         for witness in self._witnesses.get(head.seq, ()):
             if witness.head != head:
                 since = f"it, or one after line {self.found.witnessed}," if self.found.witnessed else "it, or one before it,"
-                return doubt.otherwise if doubt else Bad(number, f"{since} was changed: {witness.by} names another")
-            if doubt is not None:
+                rewritten = Bad(number, f"{since} was changed: {witness.by} names another")
+                doubt = _Doubt(*[doubt.otherwise if doubt else rewritten] * 2)
+            elif doubt is not None:
                 return doubt.vouched
-            self.found.witnessed = number
+            else:
+                self.found.witnessed = number
         self._doubt = doubt
         return None
 
@@ -166,19 +168,22 @@ class Walk:
             return None
         return doubt.vouched if link is not None and link.prev == self.found.head.digest else doubt.otherwise
 
-    def _misplaced(self, data: bytes, link: Link | None) -> Bad | None:
-        """A line that has no link, or a number that is not its own."""
+    def _misplaced(self, data: bytes, link: Link | None, doubted: Bad | None) -> Bad | None:
+        """A line that has no link, or a number that is not its own; `doubted` is to blame unless an earlier one is."""
         found, number = self.found, self.found.lines
         assert found.head is not None
-        expected = found.head.seq + 1
+        due = f"it is number {link.seq}, where {found.head.seq + 1} is due" if link is not None else ""
         if link is None:
-            return Bad(number, "it was put in or changed: it has no link to the line before it")
-        if link.seq > expected:
-            return Bad(number, f"record(s) are missing before it, or it was moved: it is number {link.seq}, where {expected} is due")
-        repeated = Bad(number, f"it was put in or moved: it is number {link.seq}, where {expected} is due")
+            return doubted or Bad(number, "it was put in or changed: it has no link to the line before it")
+        if link.seq > found.head.seq:
+            return doubted or Bad(number, f"record(s) are missing before it, or it was moved: {due}")
         before, present = self._lines.get(link.seq - 1), self._lines.get(link.seq)
         if before is None or before[0] != link.prev or present is None or present[0] == digest(data):
-            return repeated
-        self._advance(data, Head(found.head.chain, link.seq, digest(data)))
-        put_in = Bad(before[1] + 1, f"it was put in: the record after line {before[1]} follows in line {number}")
-        return self._witnessed(self.found.head or found.head, _Doubt(put_in, repeated))
+            return doubted or Bad(number, f"it was put in or moved: {due}")
+        put_in = Bad(before[1] + 1, f"it was put in: the record that follows line {before[1]} stands in line {number}")
+        if doubted is not None:
+            return min(doubted, put_in, key=lambda bad: bad.line)
+        return self._witnessed(
+            self._advance(data, Head(found.head.chain, link.seq, digest(data))),
+            _Doubt(put_in, Bad(number, f"it was put in or moved: {due}")),
+        )
