@@ -8,5 +8,6 @@ from realtime.policies.judge import Released
 from realtime.policies.passage import Window
 from realtime.policies.policy import Policy
 from realtime.policies.policy import PolicySet
+from realtime.policies.warming import warm
 
-__all__ = ["Hit", "Judge", "Judgement", "Limits", "Policy", "PolicySet", "Released", "Window"]
+__all__ = ["Hit", "Judge", "Judgement", "Limits", "Policy", "PolicySet", "Released", "Window", "warm"]

@@ -191,7 +191,7 @@ class Case:
     def _late(self, rest: tuple[Policy, ...], budget: float) -> Verdict | None:
         """The time is up before all policies were asked."""
         self._over = True
-        why = f"{len(rest)} policies were not asked within {budget * 1000:g} ms"
+        why = f"{len(rest)} policies were not asked within {budget * 1000:.1f} ms"
         stopping = [policy for policy in rest if policy.enforced and policy.on_error == "block"]
         return self._failed((stopping or rest)[0], why)
 

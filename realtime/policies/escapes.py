@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
-from typing import Self
 
 from realtime.conditions import Span
 
@@ -48,27 +47,23 @@ def _aligned(span: Span, starts: list[int]) -> Span:
     return Span(start, end, span.detector)
 
 
+_BEGINS_JSON: Final = re.compile(r"\{[\"}]?|\[[\[{\"\]0-9-]?")
+"""The first two signs of an object or array, white space apart; prose may begin with a bracket too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """Where in a text that may be JSON a replacement is put: outside of it, inside a string of it, or in the place of a value."""
 
-    json: bool = False
-    begun: bool = False
+    head: str = ""
     quoted: bool = False
     escaped: bool = False
 
-    def after(self, text: str) -> Self:
+    def after(self, text: str) -> Written:
         """The same, so many characters later."""
-        if not self.begun:
-            text = text.lstrip()
-            if not text:
-                return self
-            return type(self)(text[0] in "{[", True)._inside(text)
-        return self._inside(text)
-
-    def _inside(self, text: str) -> Self:
-        if not self.json:
-            return self
+        head = self.head if len(self.head) == 2 else (self.head + "".join(text.split())[:2])[:2]
+        if not _BEGINS_JSON.fullmatch(head):
+            return Written(head)
         quoted, escaped = self.quoted, self.escaped
         for sign in text:
             if escaped:
@@ -77,11 +72,11 @@ class Written:
                 escaped = quoted
             elif sign == '"':
                 quoted = not quoted
-        return type(self)(True, True, quoted, escaped)
+        return Written(head, quoted, escaped)
 
     def fitted(self, replacement: str) -> str:
         """The replacement as it must be written here."""
-        if not self.json:
+        if not _BEGINS_JSON.fullmatch(self.head):
             return replacement
         written = json.dumps(replacement, ensure_ascii=False)
         return written[1:-1] if self.quoted else written

@@ -38,9 +38,13 @@ _OWN: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of the work on one message: `budget` in seconds of the judge's clock, and the window over streams."""
+    """Bounds of the work on one message, in seconds of the judge's clock, and the window over streams.
+
+    A message has `budget`, and as much again for each `per` bytes: what is asked is linear in the size of a message.
+    """
 
     budget: float = 0.002
+    per: int = 4096
     window: Window = WINDOW
 
 
@@ -76,8 +80,8 @@ class Judge:
         self._limits = limits
         self._clock = clock
         self._streams = Streams(dialect, limits.window)
-        self._blocked: Recent[str, None] = Recent(_BLOCKED)
-        """Answers and items that were blocked: nothing more of them crosses."""
+        self._blocked: Recent[str, bool] = Recent(_BLOCKED)
+        """Answers that were blocked with their items (True), and items without an answer: what the user said (False)."""
         self._own: Recent[bytes, None] = Recent(_OWN)
         """Messages handed out for injection, which come back to be judged."""
 
@@ -99,10 +103,16 @@ class Judge:
         if (why := doubt(frame)) is not None:
             policies = self._concerned(frame, policies)
         case = Case(self.policies, policies, self._streams, self._dialect, frame, now)
-        verdict = case.verdict(self._clock, self._limits.budget, why)
-        if case.blocked and not frame.from_client:
-            self._blocked.update(dict.fromkeys(filter(None, (answer_of(frame), item_of(frame)))))
+        verdict = case.verdict(self._clock, self._limits.budget * (1 + len(frame.payload) / self._limits.per), why)
+        if case.blocked:
+            answer = answer_of(frame)
+            for name in filter(None, (answer, item_of(frame))):
+                self._blocked[name] = answer is not None
         return Judgement(verdict, tuple(case.hits))
+
+    def blocks(self, response_id: str) -> bool:
+        """Whether this answer was blocked, so that its sound must not cross either."""
+        return self._blocked.get(response_id, False)
 
     def due(self, now: float) -> Released:
         """Held words whose time is up."""
@@ -135,12 +145,14 @@ class Judge:
         return Applicable.of(policy for policy in self.policies.policies if id(policy) in found)
 
     def _of_blocked(self, frame: Frame) -> Verdict | None:
-        """What still comes of a blocked answer is dropped; the message that ends it crosses without its words."""
+        """What still comes of a blocked answer is dropped; what apps wait for, its end and what it says of the user, has no words."""
         answer, item = answer_of(frame), item_of(frame)
-        if answer not in self._blocked and item not in self._blocked:
+        whole = self._blocked.get(answer or "", self._blocked.get(item or ""))
+        if whole is None:
             return None
-        if item is not None:
-            self._blocked[item] = None
-        if ended(self._dialect, frame) is None:
+        if whole and item is not None:
+            self._blocked[item] = True
+        if whole and ended(self._dialect, frame) is None:
             return Verdict("drop")
-        return Verdict("replace", payload=wordless(frame, texts(self._dialect, frame)))
+        words = texts(self._dialect, frame)
+        return Verdict("replace", payload=wordless(frame, words)) if words or whole else None

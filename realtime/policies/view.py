@@ -171,7 +171,7 @@ def doubt(frame: Frame) -> str | None:
 
     Parsers differ in which of two equal keys they take, and in what they forgive: broken UTF-8, UTF-16, more behind the end.
     """
-    if frame.flaw is None or frame.event is not None:
+    if frame.event is not None or frame.flaw is None:
         return frame.flaw
     if frame.text:
         begun = frame.payload.replace(b"\0", b"").lstrip(AROUND_JSON)[:1]

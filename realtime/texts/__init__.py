@@ -55,7 +55,6 @@ SOUND: Final = frozenset(
         "session.input_audio.append",
         "session.input_audio_buffer.append",
         "session.output_audio.delta",
-        "audio",
     )
 )
 """Types of events that are sound, or a picture, and nothing else."""

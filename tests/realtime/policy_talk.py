@@ -51,6 +51,9 @@ class Talk:
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()
         return self.relay(Frame(from_client, payload, text=text, at=self.now))
 
+    def relay_plain(self, payload: bytes, text: bool) -> list[bytes]:
+        return self.relay(Frame(True, payload, text=text))
+
     def relay(self, frame: Frame) -> list[bytes]:
         """What leaves in the direction of a message, because of it."""
         self.verdict, hits = self.judge.judge(frame, self.now)
