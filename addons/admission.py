@@ -8,15 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
-from typing import Final
 
 from mitmproxy import http
 
 from addons.access import Caller
 from addons.access import refuse_credential
-from addons.answers import refusal
+from addons.answers import NotAdmitted
 from addons.registry import CALL_PREFIX
 from addons.registry import Call
+from addons.room import Room
 from addons.tap import Tap
 from addons.tap import door_of
 from providers.base import Account
@@ -31,6 +31,7 @@ from rules.credentials import Unresolved
 from rules.credentials import read_secret
 from rules.files import private_reader
 from rules.keys import allows
+from rules.match import RequestFacts
 from rules.resolve import Refusal
 from rules.resolve import Target
 from rules.resolve import alias
@@ -40,23 +41,7 @@ from store.tokens import Token
 
 logger = logging.getLogger(__name__)
 
-LATER: Final = 5
-"""Seconds after which a client that found no room may try again."""
-
-
-class NotAdmitted(Exception):
-    """A refusal with its status, code and message for the client, the parameter that it is about, and when to come again."""
-
-    def __init__(self, status: int, code: str, message: str, *, param: str | None = None, retry_after: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.param = param
-        self.retry_after = retry_after
-
-    def answer(self) -> http.Response:
-        headers = {"retry-after": str(self.retry_after)} if self.retry_after is not None else None
-        return refusal(self.status, str(self), code=self.code, param=self.param, headers=headers)
+__all__ = ["Admission", "Admitted", "NotAdmitted", "refuse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +54,39 @@ class Admitted:
     account: Account = field(repr=False)
     call: Call | None = None
     """The call of ours that the request is about."""
+    facts: RequestFacts | None = None
+    """What the rules were asked with; None where an ephemeral key or a call said where it goes."""
+    hidden: bool = False
+    """True where nobody here sees which model runs."""
 
 
 class Admission:
     """The one way from a request to a provider's account, for sockets, calls and ephemeral keys alike."""
 
-    def __init__(self, tap: Tap, simulator: Callable[[], Awaitable[str]]) -> None:
+    def __init__(self, tap: Tap, room: Room, simulator: Callable[[], Awaitable[str]]) -> None:
         self.tap = tap
+        self.room = room
         self.simulator = simulator
         """Starts the packaged simulator on first use and returns its base URL."""
 
     async def admit(self, flow: http.HTTPFlow, caller: Caller, *, model: str | None = None) -> Admitted:
-        """`model` is the one named in a body, where that counts before the URL's. Raises NotAdmitted."""
+        """`model` is the one named in a body, where that counts before the URL's. Raises NotAdmitted.
+
+        A session that is let in counts towards the rate of its key and route from here on.
+        """
+        admitted = await self._admitted(flow, caller, model)
+        self.room.enter(flow, caller, admitted.target)
+        return admitted
+
+    async def _admitted(self, flow: http.HTTPFlow, caller: Caller, model: str | None) -> Admitted:
         if malformed(flow.request.headers.items(multi=True)):
             raise NotAdmitted(400, "malformed_header", "a header has a line break or another control character in it")
-        if caller.endpoint.endpoint != "hangup":
-            self._check_room(caller)
+        self.room.check(caller)
         if (call := self._call(caller)) is not None:
             return await self._of_call(flow, caller, call)
         if caller.token is not None:
             return await self._of_token(flow, caller, caller.token, model)
-        ask, target = self._target(flow, caller, model)
+        ask, facts, target = self._target(flow, caller, model)
         if isinstance(target, Refusal):
             raise NotAdmitted(target.status, target.code, target.message)
         hidden = names_agent(ask.query) or (bool(ask.call_id) and model is None)
@@ -98,7 +95,7 @@ class Admission:
         account = await self.account(flow, target, config)
         if caller.foreign:
             account = replace(account, credential=caller.presented.value, auth="bearer")
-        return Admitted(ask, target, config, account)
+        return Admitted(ask, target, config, account, facts=facts, hidden=hidden)
 
     def _call(self, caller: Caller) -> Call | None:
         """The call of ours that a path or a query names. Raises NotAdmitted for one that is over, or somebody else's.
@@ -142,6 +139,7 @@ class Admission:
         account = await self.account(flow, target, config)
         if token.secret is not None:
             account = replace(account, credential=token.secret, auth="bearer")
+        self.room.check_limits(caller, target)
         if not await self.tap.tokens.use(token):
             raise NotAdmitted(401, "invalid_api_key", "this ephemeral key is used; mint another")
         return Admitted(self._ask_of(flow, caller, token), target, config, account)
@@ -173,7 +171,7 @@ class Admission:
                 raise NotAdmitted(502, "provider_not_usable", f"provider {target.provider} cannot be used: {error}") from None
         return Account(target.provider, config.kind, url, credential, config.api_version, config.auth, config.dialect)
 
-    def _target(self, flow: http.HTTPFlow, caller: Caller, model: str | None) -> tuple[Ask, Target | Refusal]:
+    def _target(self, flow: http.HTTPFlow, caller: Caller, model: str | None) -> tuple[Ask, RequestFacts | None, Target | Refusal]:
         request, endpoint, presented = flow.request, caller.endpoint, caller.presented
         query = presented.query if model is None else (*_without_model(presented.query), ("model", model))
         if endpoint.call_id is not None:
@@ -189,7 +187,7 @@ class Admission:
             host=request.host if caller.key is None else request.headers.get("host"),
         )
         if isinstance(facts, Refusal):
-            return Ask(endpoint), facts
+            return Ask(endpoint), None, facts
         target = resolve(self.tap.rules, facts)
         ask = Ask(
             endpoint=endpoint,
@@ -200,23 +198,7 @@ class Admission:
             subprotocols=presented.subprotocols,
             beta=asks_beta(request.headers.items(multi=True), presented.subprotocols),
         )
-        return ask, target
-
-    def _check_room(self, caller: Caller) -> None:
-        """Raises NotAdmitted where no further session can be opened now."""
-        tap = self.tap
-        if tap.draining:
-            raise NotAdmitted(503, "shutting_down", "the proxy is shutting down", retry_after=LATER)
-        if tap.log.failure is not None and tap.rules.on_error == "block":
-            raise NotAdmitted(503, "log_unavailable", "the session log cannot be written, and on_error is block", retry_after=LATER)
-        limits = tap.rules.limits
-        counts = [(tap.open_sessions(), limits.sessions, "in all")]
-        if caller.key is not None:
-            counts.append((tap.open_sessions(caller.key.id), limits.per_key, f"of key {caller.key.id}"))
-        for open_now, allowed, whose in counts:
-            if open_now >= allowed:
-                message = f"{open_now} sessions are open {whose}, at most {allowed} are allowed"
-                raise NotAdmitted(429, "too_many_sessions", message, retry_after=LATER)
+        return ask, facts, target
 
     def _check_key(self, caller: Caller, target: Target, *, hidden: bool) -> None:
         """A model that only a message will name is judged there; a `hidden` one, of somebody's call or an agent, never shows."""

@@ -56,3 +56,18 @@ def upgrade(key: str, subprotocol: str | None) -> http.Response:
 def code_of(status: int) -> str:
     """The code of a refusal that has none of its own."""
     return _CODES.get(status) or HTTPStatus(status).phrase.lower().replace(" ", "_")
+
+
+class NotAdmitted(Exception):
+    """A refusal with its status, code and message for the client, the parameter that it is about, and when to come again."""
+
+    def __init__(self, status: int, code: str, message: str, *, param: str | None = None, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.param = param
+        self.retry_after = retry_after
+
+    def answer(self) -> http.Response:
+        headers = {"retry-after": str(self.retry_after)} if self.retry_after is not None else None
+        return refusal(self.status, str(self), code=self.code, param=self.param, headers=headers)

@@ -25,6 +25,7 @@ from addons.access import Caller
 from addons.admission import Admission
 from addons.admission import NotAdmitted
 from addons.answers import refusal
+from addons.bills import bill
 from addons.callbody import CallBody
 from addons.callbody import read_body
 from addons.calloffer import checked
@@ -224,6 +225,7 @@ class Calls:
         session.end(Ending(1000, "signal: the call goes on without this proxy", "proxy"), time.monotonic(), session.delay)
         write(self.tap.log.session_opened, session.opening_record())
         write(self.tap.log.session_closed, session.id, session.closing_record())
+        bill(self.tap.log, session)
 
     def _closed(self, session: Session, reason: str) -> None:
         """The call ended; where its events have come, their socket tells so too, and how."""

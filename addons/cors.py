@@ -23,8 +23,8 @@ from providers.tails import SECRETS
 HEADERS: Final = "Authorization, Content-Type, X-OpenAI-Agents-SDK, OpenAI-Safety-Identifier"
 """Request headers that a page may send. A `*` would not cover Authorization."""
 
-EXPOSED: Final = "Location"
-"""Response headers that a page may read: without it no call has an id."""
+EXPOSED: Final = "Location, X-Voicetap-Budget"
+"""Response headers that a page may read: without the first no call has an id."""
 
 MAX_AGE: Final = 600
 """Seconds for which a browser may remember the answer to a preflight."""

@@ -65,6 +65,12 @@ def key_gone(session: Session, keys: Mapping[str, str], revoked: Collection[str]
     return None if found == "ok" else Cut(Close(1008, f"key {found}"), "revocation")
 
 
+def not_allowed(session: Session) -> Cut | None:
+    """Why the rules and keys as they are now would not let a session in any more."""
+    close = session.forbidden(session.model)
+    return None if close is None else Cut(close, "revocation")
+
+
 def cause_of(session: Session, line: Line) -> str:
     """For what the proxy ended a session, as in `Ending`; empty where a side did."""
     ending = session.ending

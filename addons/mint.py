@@ -148,6 +148,7 @@ class Mint:
         if not await self.tap.tokens.keep(sealed(token, draft.text)):
             message = f"key {token.principal} has {MOST_OF_A_KEY} ephemeral keys that still work, which is the most it may have"
             raise NotAdmitted(429, "too_many_ephemeral_keys", message, retry_after=_LATER)
+        self.admission.room.minted(token.id)
         logger.info("%s: ephemeral key of %s for %s at %s", token.id, token.principal, token.model, token.provider)
 
     def _send(self, flow: http.HTTPFlow, draft: Draft) -> None:

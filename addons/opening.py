@@ -14,6 +14,7 @@ from mitmproxy import http
 
 from addons.access import Caller
 from addons.admission import Admitted
+from addons.standing import Standing
 from addons.tap import Tap
 from addons.tap import door_of
 from providers.base import Upstream
@@ -69,6 +70,7 @@ def session_for(
             origin=headers.get("origin", "")[:_SHOWN] or None,
             path=flow.request.path.partition("?")[0][:_SHOWN],
         ),
+        forbidden=Standing(tap, caller, admitted),
         token=caller.token.id if caller.token is not None else None,
         first_event=_configuration(caller.token) if caller.token is not None and link is None else None,
         transport="webrtc" if link is not None else "websocket",

@@ -6,10 +6,13 @@ import os
 import time
 from collections.abc import Collection
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from addons.access import Access
 from addons.admission import Admission
+from addons.bills import bill
+from addons.bills import complete
 from addons.callcontrol import CallControl
 from addons.calls import Calls
 from addons.cors import CorsHeaders
@@ -24,9 +27,11 @@ from addons.frames import Pin
 from addons.frames import Secrecy
 from addons.frames import Turns
 from addons.keyring import Keyring
+from addons.meter import Meter
 from addons.mint import Mint
 from addons.refusals import Refusals
 from addons.relay import RelayLayer
+from addons.room import Room
 from addons.routing import Routing
 from addons.rules import RulesWatch
 from addons.rules import generation
@@ -75,7 +80,7 @@ def prepare(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
         raise NotReady(f"{settings.rules}: {lacking}", exit_code=2)
     try:
         log = Log.open(settings.data)
-        log.recover(utc_now())
+        complete(log, log.recover(utc_now()))
     except (StoreError, OSError) as error:
         raise NotReady(f"the log in {settings.data} cannot be opened: {error}") from None
     return Tap(settings, generation(1, loaded.rules), log, environment, keyring.keys, tokens)
@@ -90,8 +95,10 @@ class Pipeline:
         self.simulator = LocalSimulator()
         self.doors = Doors(tap)
         self.sounds = Sounds(tap)
-        self.sessions = Sessions(tap, [Secrecy(tap.findings), Pin(tap.findings), Turns()], self.sounds)
-        admission = Admission(tap, self.simulator.url)
+        meter = Meter(tap)
+        tap.over.append(partial(bill, tap.log))
+        self.sessions = Sessions(tap, [Secrecy(tap.findings), Pin(tap.findings), Turns()], self.sounds, meter)
+        admission = Admission(tap, Room(tap, meter), self.simulator.url)
         dialling = Dialling(tap)
         deadlines = Deadlines(tap)
         self.sidecar = Sidecar(self._worker_config, self._call_event, self._calls_lost)
@@ -107,6 +114,7 @@ class Pipeline:
             Routing(tap, admission, dialling),
             self.calls,
             CallControl(tap, admission, self.sidecar),
+            meter,
             Refusals(tap),
             self.doors,
             self.sessions,

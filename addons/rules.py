@@ -16,7 +16,7 @@ from store.clock import utc_now
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS: Final = 1.0
+POLL_SECONDS: Final = 0.25
 
 
 def generation(number: int, rules: Rules) -> Generation:
@@ -55,7 +55,6 @@ _NOT_YET: Final[tuple[tuple[str, Callable[[Rules], bool]], ...]] = (
     ("log.frames is not recorded", lambda rules: rules.log.frames != "off"),
     ("log.audio keeps no sound while log.content is none, or while a policy redacts and log.content is not full", _keeps_no_sound),
     ("log.content redacted keeps no texts while a policy redacts", lambda rules: rules.log.content == "redacted" and _redacts(rules)),
-    ("budget and rate of keys are not enforced", lambda rules: any(key.budget or key.rate for key in rules.keys)),
 )
 
 
@@ -65,7 +64,7 @@ def not_yet(rules: Rules) -> list[str]:
 
 
 class RulesWatch:
-    """Looks at the file every second; live sessions keep the route they started with, limits and keys apply at once."""
+    """Looks at the file four times a second; live sessions keep the route they started with, limits and keys apply at once."""
 
     def __init__(self, tap: Tap) -> None:
         self.tap = tap

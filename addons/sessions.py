@@ -25,9 +25,11 @@ from addons.endings import cause_of
 from addons.endings import error_event
 from addons.endings import key_gone
 from addons.endings import must_end
+from addons.endings import not_allowed
 from addons.frames import leaked
 from addons.inspection import FrameHook
 from addons.inspection import Inspection
+from addons.meter import Meter
 from addons.record import write
 from addons.relay import LINE
 from addons.relay import Line
@@ -60,10 +62,11 @@ JOURNAL_SECONDS: Final = 15.0
 class Sessions:
     """Makes the line of each session and sees it through to its record."""
 
-    def __init__(self, tap: Tap, hooks: Sequence[FrameHook], sounds: Sounds) -> None:
+    def __init__(self, tap: Tap, hooks: Sequence[FrameHook], sounds: Sounds, meter: Meter) -> None:
         self.tap = tap
+        self.meter = meter
         self.sounds = sounds
-        self.inspection = Inspection(tap, hooks, self._write_turns)
+        self.inspection = Inspection(tap, hooks, self._changed)
         self._task: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
         self._journaled: dict[str, tuple[float, int]] = {}
@@ -153,6 +156,7 @@ class Sessions:
             moment = utc_now()
             keys = {LOCAL: "ok", FOREIGN: "ok", **{key.id: state(key, moment) for key in reversed(self.tap.keys)}}
             revoked = self.tap.tokens.revoked()
+            self.meter.follow()
             for number, (session, line) in enumerate(list(self.tap.live.values())):
                 if number % WATCHED_AT_ONCE == 0:
                     await asyncio.sleep(0)
@@ -164,7 +168,8 @@ class Sessions:
     def _tick(self, session: Session, line: Line, keys: Mapping[str, str], revoked: Collection[str]) -> None:
         now = time.monotonic()
         line.tunnel.tick(now)
-        cut = must_end(self.tap, session, line, now) or key_gone(session, keys, revoked)
+        spent = self.meter.look(session, now)
+        cut = must_end(self.tap, session, line, now) or key_gone(session, keys, revoked) or not_allowed(session) or spent
         if cut is not None:
             line.tunnel.close(cut.close, now, cut.cause)
         line.pump_if_due()
@@ -172,6 +177,18 @@ class Sessions:
             if session.dirty:
                 self._write_turns(session, now)
             self._journal(session, now)
+
+    def _changed(self, session: Session, now: float) -> None:
+        """More than sound has crossed. What it cost may be the last of a budget, which ends all sessions that share it."""
+        self._write_turns(session, now)
+        if self.meter.look(session, now) is not None:
+            asyncio.get_running_loop().call_soon(self._end_spent)
+
+    def _end_spent(self) -> None:
+        now = time.monotonic()
+        for session, line in list(self.tap.live.values()):
+            if (spent := self.meter.look(session, now)) is not None:
+                line.close(*spent)
 
     def _reason(self, session: Session | None) -> Callable[[bool, str], str]:
         """What becomes of the reason of a Close that is passed on."""
@@ -196,9 +213,9 @@ class Sessions:
             self._write_progress(session, now)
 
     def _journal(self, session: Session, now: float) -> None:
-        """Write what a session without finished turns has used so far: seconds of audio and of the clock."""
+        """Write what a session without finished turns has used so far: seconds of audio, and of the clock where a budget counts them."""
         written, frames = self._journaled[session.id]
-        if now - written >= JOURNAL_SECONDS and _frames(session) != frames:
+        if now - written >= JOURNAL_SECONDS and (_frames(session) != frames or self.meter.watches(session)):
             self._write_progress(session, now)
 
     def _write_progress(self, session: Session, now: float) -> None:

@@ -104,10 +104,10 @@ class Tap:
         for told in self.over:
             told(session)
 
-    def open_sessions(self, principal: str | None = None) -> int:
-        """How many sessions are open or opening, of one principal or of all."""
+    def open_sessions(self, principal: str | None = None, route: str | None = None) -> int:
+        """How many sessions are open or opening, of one principal, of one route, or of all."""
         sessions = [*self.opening.values(), *(session for session, _ in self.live.values())]
-        return sum(principal is None or session.principal == principal for session in sessions)
+        return sum(principal in (None, session.principal) and route in (None, session.route) for session in sessions)
 
 
 def door_of(flow: http.HTTPFlow) -> Door:

@@ -16,12 +16,14 @@ _SAME: Final = ("item", "unit", "rate", "per", "note", "model", "source", "date"
 
 
 def rows(session: Record) -> Iterator[dict[str, Any]]:
-    """One row for each line of the session's cost; `price` is USD for `per` units, it and `cost` are None where no price is known.
+    """One row for each line of the session's cost that says anything.
 
+    `price` is USD for `per` units; it and `cost` are None where no price is known.
     Rows are numbered within their session, and their costs add up to the session's.
     """
     cost = session.get("cost") or {}
-    for number, line in enumerate(cost.get("lines") or (), 1):
+    lines = [line for line in cost.get("lines") or () if line["quantity"] or line["usd"] is None]
+    for number, line in enumerate(lines, 1):
         unit, quantity, per = _unit(line)
         yield {
             "session": session["id"],

@@ -7,6 +7,7 @@ many sessions run and whenever they began.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import floor
 from typing import Final
@@ -177,6 +178,10 @@ class Window:
     def take(self, now: float) -> None:
         """One came."""
         self._times.append(now)
+
+    def remember(self, times: Iterable[float]) -> None:
+        """These came before, in any order."""
+        self._times = deque(sorted((*times, *self._times)))
 
 
 def share_since(started: float, ended: float, since: float) -> float:

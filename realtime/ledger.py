@@ -129,6 +129,11 @@ class Ledger:
             return self._usage + self._cumulative, session or UNPRICED
         return self._usage + self._cumulative, self._cost + session if session else self._cost
 
+    @property
+    def tokens(self) -> int:
+        """All that were used so far, as the provider counts them."""
+        return self._usage.total_tokens + self._cumulative.total_tokens
+
     def money(self, seconds: Seconds) -> tuple[float, bool]:
         """As `totals`, in short: the dollars that are known of, and whether that is all."""
         events, session = self._cost, self._session_cost(seconds)

@@ -16,6 +16,7 @@ from typing import Any
 from typing import Final
 from typing import Literal
 
+from realtime.budget import Amounts
 from realtime.cost import Line
 from realtime.cost import Seconds
 from realtime.cost import without_price
@@ -27,6 +28,7 @@ from realtime.errors import TurnError
 from realtime.errors import turn_error
 from realtime.errors import unrecoverable_quota
 from realtime.frame import Frame
+from realtime.framing import Close
 from realtime.ledger import Billed
 from realtime.ledger import Ledger
 from realtime.meter_audio import AudioMeter
@@ -125,6 +127,8 @@ class Session:
     """The id of the ephemeral key with which it was opened."""
     first_event: bytes | None = field(default=None, repr=False)
     """What is said to the provider before anything of the client: the configuration baked into an ephemeral key of our own."""
+    forbidden: Callable[[str | None], Close | None] = field(default=lambda model: None, repr=False)
+    """Why the session, which runs this model, would not be let in any more; None while it would."""
     listener: Callable[[Signal, float], None] | None = field(default=None, repr=False)
     """Who gathers the sound of this session: called with each signal and the time of its message once it was taken in."""
     recording: dict[str, Any] | None = None
@@ -151,6 +155,8 @@ class Session:
     findings: dict[str, int] = field(default_factory=dict)
     """How many findings of each kind there were, written or not."""
     error: TurnError | None = None
+    was_open: bool = True
+    """False for one that failed before it began."""
     ending: Ending | None = None
     ended: float | None = None
     delay: Delay = field(default_factory=Delay)
@@ -228,6 +234,7 @@ class Session:
         self.error = TurnError(status, "upstream_error", "upstream_error", "handshake_failed", seen)
         self.ending = Ending(1006, f"no session: {seen}", "upstream") if status != 499 else Ending(1006, "the client went away", "client")
         self.ended = now
+        self.was_open = False
 
     def end(self, ending: Ending | None, now: float, delay: Delay) -> None:
         """The connection is over: finish what was open."""
@@ -302,6 +309,13 @@ class Session:
             "added": self.delay.record(),
         }
 
+    def used(self, now: float, *, money: bool) -> tuple[Amounts, bool]:
+        """What counts towards budgets, dollars only where `money` is asked for; and whether nothing is missing in those."""
+        seconds_in, seconds_out = self._heard()
+        wall = self._lasted(now)
+        usd, priced = self.ledger.money(Seconds(wall, seconds_in, seconds_out)) if money else (0.0, True)
+        return Amounts(usd, self.ledger.tokens, seconds_in, wall), priced and self.is_seen
+
     def summary(self) -> str:
         """One line for the operator's log, without content."""
         ending = self.ending
@@ -320,7 +334,7 @@ class Session:
         return self.media["client"]["seconds"], self.media["upstream"]["seconds"]
 
     def _lasted(self, now: float) -> float:
-        return max(0.0, now - self.opened)
+        return max(0.0, now - self.opened) if self.was_open else 0.0
 
     def _time(self, at: float) -> str:
         return datetime.fromtimestamp(at + self.offset, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -92,7 +92,7 @@ def cors(answer: httpx2.Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name.startswith("access-control-")}
 
 
-ALLOWED = {"access-control-allow-origin": PAGE, "access-control-expose-headers": "Location"}
+ALLOWED = {"access-control-allow-origin": PAGE, "access-control-expose-headers": "Location, X-Voicetap-Budget"}
 POSTED = [
     "/v1/realtime/calls",
     "/openai/v1/realtime/calls",
