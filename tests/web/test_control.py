@@ -17,6 +17,7 @@ import uvicorn
 from addons.figures import Snapshot
 from store.days import file_of
 from store.days import folder_of
+from store.export.native import FIELDS
 from store.reader import LogReader
 from store.table import AppendDB
 from web.control import make_app
@@ -41,6 +42,25 @@ def session(number: int, **more: Any) -> dict[str, Any]:
 
 def turn(index: int, **more: Any) -> dict[str, Any]:
     made = {"session": "ses_2", "index": index, "status": "completed", "started_at": f"2026-11-21T10:00:{index:02d}.000Z"}
+    return made | more
+
+
+def finding(number: int, **more: Any) -> dict[str, Any]:
+    made = dict.fromkeys(FIELDS) | {
+        "id": f"fnd_{number}",
+        "at": f"2026-11-21T10:00:{number:02d}.000Z",
+        "kind": "policy",
+        "severity": "high",
+        "action": "redact",
+        "mode": "enforce",
+        "policy": "cards",
+        "principal": "kiosk",
+        "provider": "openai",
+        "model": "gpt-realtime",
+        "route": "eu",
+        "session": "ses_2",
+        "detail": {},
+    }
     return made | more
 
 
@@ -70,7 +90,7 @@ def proxy() -> Proxy:
 
 @pytest.fixture
 def log(tmp_path: Path) -> LogReader:
-    """A log of real files: four sessions, the second with two turns."""
+    """A log of real files: four sessions, the second with two turns, and three findings."""
     database = AppendDB(file_of(folder_of(tmp_path), "2026-11-21"))
     database.table("sessions").insert_multiple(
         [
@@ -81,6 +101,8 @@ def log(tmp_path: Path) -> LogReader:
         ]
     )
     database.table("turns").insert_multiple([turn(0, input="The Weather"), turn(1, status="cancelled", input="bye")])
+    refused = finding(3, kind="refusal", severity="low", action="refuse", policy=None, session=None, principal="lab", route=None)
+    database.table("findings").insert_multiple([finding(1), finding(2, mode="monitor", model="m", provider="sim"), refused])
     database.close()
     return LogReader(tmp_path)
 
@@ -251,6 +273,54 @@ async def test_one_session_and_its_turns(client: httpx.AsyncClient) -> None:
     assert [turn["index"] for turn in found["turns"]] == [1]
     found = (await client.get("/api/logs/sessions/ses_2?text=weather")).json()
     assert [turn["index"] for turn in found["turns"]] == [0]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", [3, 2, 1]),
+        ("?order=asc&limit=2", [1, 2]),
+        ("?limit=1&offset=1", [2]),
+        ("?offset=9", []),
+        ("?key=lab", [3]),
+        ("?provider=sim", [2]),
+        ("?model=m", [2]),
+        ("?route=eu", [2, 1]),
+        ("?session_id=ses_2", [2, 1]),
+        ("?kind=refusal", [3]),
+        ("?policy=cards&mode=enforce", [1]),
+        ("?action=refuse", [3]),
+        ("?severity=high", [2, 1]),
+        ("?since=2026-11-21T10:00:02Z", [3, 2]),
+        ("?until=2026-11-21T10:00:02Z", [1]),
+    ],
+)
+async def test_findings(client: httpx.AsyncClient, query: str, expected: list[int]) -> None:
+    found = (await client.get(f"/api/findings{query}")).json()
+    assert [record["id"] for record in found["findings"]] == [f"fnd_{number}" for number in expected]
+    assert all(list(record) == list(FIELDS) for record in found["findings"])
+
+
+async def test_more_findings_than_a_page_holds(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/api/findings?limit=2")).json()["has_more"] is True
+    found = (await client.get("/api/findings?limit=3")).json()
+    assert (found["has_more"], found["limit"], found["offset"], found["order"]) == (False, 3, 0, "desc")
+    assert (await client.get("/api/findings", headers={"authorization": ""})).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("limit=0", "limit is 1 to 500, not 0"),
+        ("order=up", "order is asc or desc, not 'up'"),
+        ("kind=x", "kind is one of policy, gate, budget, revocation, refusal, limit, leak, not 'x'"),
+        ("severity=bad", "severity is one of info, low, medium, high, critical, not 'bad'"),
+        ("mode=off", "mode is one of enforce, monitor, not 'off'"),
+        ("since=now", "since is a time such as 2027-01-31T18:00:00Z, or seconds since 1970, not 'now'"),
+    ],
+)
+async def test_bad_values_for_findings_get_the_exact_reason(client: httpx.AsyncClient, query: str, reason: str) -> None:
+    assert await refusal(client, f"/api/findings?{query}") == (400, reason)
 
 
 @pytest.mark.parametrize("path", ["/api/sessions/none", "/api/logs/sessions/none"])
