@@ -75,6 +75,8 @@ class Walk:
         self._lines: dict[int, tuple[str, int]] = {}
         """Digest and line of the last records by their numbers."""
         self._doubt: _Doubt | None = None
+        self._rewritten: Bad | None = None
+        """A record that fits its neighbours and not a seal: what follows may tell where this began."""
 
     def line(self, data: bytes) -> None:
         """The next line, without its end."""
@@ -85,20 +87,26 @@ class Walk:
         if found.head is None and not data.startswith(BEGINNING):
             found.bad = self._unchained(data)
             return
-        found.bad = self._linked(data)
-        if found.bad is None:
+        bad = self._linked(data)
+        if bad is not None:
+            found.bad = self._earlier(bad)
+        elif self._rewritten is None:
             self._look(found.lines, data)
 
     def end(self) -> Checked:
         """There are no more lines."""
         found = self.found
         if found.bad is None and self._doubt is not None:
-            found.bad = self._doubt.otherwise
+            found.bad = self._earlier(self._doubt.otherwise)
+        found.bad = found.bad or self._rewritten
         beyond = max(self._witnesses, default=-1)
         if found.bad is None and beyond > (last := found.head.seq if found.head is not None else -1):
             by = self._witnesses[beyond][0].by
             found.bad = Bad(found.lines + 1, f"{beyond - last} record(s) are missing at the end: {by} names number {beyond}")
         return found
+
+    def _earlier(self, bad: Bad) -> Bad:
+        return min(bad, self._rewritten or bad, key=lambda one: one.line)
 
     def _unchained(self, data: bytes) -> Bad | None:
         """A line before the chain; one that has a link comes after a beginning that is not there any more."""
@@ -152,8 +160,9 @@ class Walk:
         for witness in self._witnesses.get(head.seq, ()):
             if witness.head != head:
                 since = f"it, or one after line {self.found.witnessed}," if self.found.witnessed else "it, or one before it,"
-                rewritten = Bad(number, f"{since} was changed: {witness.by} names another")
-                doubt = _Doubt(*[doubt.otherwise if doubt else rewritten] * 2)
+                if doubt is not None:
+                    return doubt.otherwise
+                self._rewritten = self._rewritten or Bad(number, f"{since} was changed: {witness.by} names another")
             elif doubt is not None:
                 return doubt.vouched
             else:
@@ -183,7 +192,5 @@ class Walk:
         put_in = Bad(before[1] + 1, f"it was put in: the record that follows line {before[1]} stands in line {number}")
         if doubted is not None:
             return min(doubted, put_in, key=lambda bad: bad.line)
-        return self._witnessed(
-            self._advance(data, Head(found.head.chain, link.seq, digest(data))),
-            _Doubt(put_in, Bad(number, f"it was put in or moved: {due}")),
-        )
+        moved = Bad(number, f"it was put in or moved: {due}")
+        return self._witnessed(self._advance(data, Head(found.head.chain, link.seq, digest(data))), _Doubt(put_in, moved))
