@@ -184,12 +184,16 @@ class Calls:
             upstream_scope=upstream_scope(call.account),
             record=await self.sounds.for_call(session),
         )
+        limit = self.tap.rules.limits.handshake
         try:
-            return await self.sidecar.offer(offered)
-        except SidecarError:
+            async with asyncio.timeout(limit):
+                return await self.sidecar.offer(offered)
+        except (SidecarError, TimeoutError) as error:
             self.dialling.withdraw(session)
             self.tap.calls.forget(call)
-            raise
+            if isinstance(error, SidecarError):
+                raise
+            raise SidecarError(503, "sidecar_unavailable", f"no media worker took the call within {limit:g} s", 1) from None
 
     async def _answer(self, flow: http.HTTPFlow, response: http.Response, call: Call, session: Session) -> None:
         provider, body, secret = KINDS[session.kind], flow.metadata[_BODY], session.secrets.upstream

@@ -140,7 +140,9 @@ class Sidecar:
         return self._folder
 
     async def _until_one_serves(self) -> None:
-        while not any(slot.serves for slot in self._slots) and any(slot.starts for slot in self._slots):
+        """Wait for the next worker of each slot where that comes soon; one that does not start is not waited for again."""
+        tries = [(slot, slot.next_try) for slot in self._slots]
+        while not any(slot.serves for slot in self._slots) and any(slot.comes(tried) for slot, tried in tries):
             await self._changed.wait()
 
     def _notify(self) -> None:

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 30.0
+SOON: Final = 1.0
+"""A call waits for a worker that is started again so soon."""
 SETTLED_SECONDS: Final = 60.0
 """A worker that served this long had not failed at once: the next waits for the shortest time again."""
 
@@ -51,7 +53,8 @@ class WorkerSlot:
         self._heard = heard
         self._lost = lost
         self._changed = changed
-        self._state: State = "starting"
+        self._state: State = "waiting"
+        self._tries = 0
         self._restarts = 0
         self._restart_at = 0.0
         self._metrics: dict[str, Any] | None = None
@@ -64,9 +67,14 @@ class WorkerSlot:
         return self._state == "serving"
 
     @property
-    def starts(self) -> bool:
-        """Whether it is about to take calls."""
-        return self._state == "starting"
+    def next_try(self) -> int:
+        """The number of the worker that starts, or of the next one that will."""
+        return self._tries + (self._state != "starting")
+
+    def comes(self, tried: int) -> bool:
+        """Whether it is about to take calls, with its worker of this number at the latest."""
+        soon = self._state == "starting" or (self._state == "waiting" and self.seconds_to_restart() <= SOON)
+        return soon and self.next_try <= tried
 
     def start(self) -> None:
         """Begin; from now on there is a worker, or one to come."""
@@ -104,6 +112,7 @@ class WorkerSlot:
         wait = FIRST_WAIT
         clock = asyncio.get_running_loop().time
         while not self._stopping.is_set():
+            self._tries += 1
             self._turn("starting")
             started = clock()
             self.failure = await self._run()

@@ -1,7 +1,7 @@
 """The media process: `python -m sidecar --socket PATH`, its settings as one line of JSON on standard input.
 
 It serves until it is asked to end (SIGTERM: calls are ended gracefully, at most 5 s) or its standard input closes, which means that the
-proxy is gone: then it exits at once, so that no worker is ever left behind.
+proxy is gone: then it says goodbye to its calls and exits within 2 s, so that no worker is ever left behind.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,7 @@ from sidecar.api import make_api
 from sidecar.calls import Calls
 from sidecar.eventserver import events_server
 from sidecar.limits import EXIT_SECONDS
+from sidecar.limits import ORPHAN_SECONDS
 from sidecar.news import News
 from sidecar.settings import Settings
 from sidecar.settings import SettingsError
@@ -54,14 +56,15 @@ def main() -> int:
         check_versions()
         settings = read_settings(sys.stdin.buffer.readline())
         listener = _listen(path)
+        ours = path.stat()
     except (SettingsError, UnsupportedVersion, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    threading.Thread(target=_exit_with_the_proxy, args=(path,), name="orphan", daemon=True).start()
+    threading.Thread(target=_exit_with_the_proxy, args=(path, ours), name="orphan", daemon=True).start()
     try:
         asyncio.run(_serve(settings, listener))
     finally:
-        path.unlink(missing_ok=True)
+        _remove(path, ours)
     return 0
 
 
@@ -81,11 +84,20 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
-def _exit_with_the_proxy(path: Path) -> None:
+def _exit_with_the_proxy(path: Path, ours: os.stat_result) -> None:
     """Waits for the end of standard input, on a thread of its own: it works even when the event loop hangs."""
     sys.stdin.buffer.read()
-    path.unlink(missing_ok=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(ORPHAN_SECONDS)
+    _remove(path, ours)
     os._exit(0)
+
+
+def _remove(path: Path, ours: os.stat_result) -> None:
+    """The next proxy's worker may have put its own socket in the place of ours."""
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(path.stat(), ours):
+            path.unlink()
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:

@@ -41,6 +41,9 @@ RECORDING_SECONDS: Final = 2.0
 EXIT_SECONDS: Final = 5.0
 """From the request to end to the end of the process."""
 
+ORPHAN_SECONDS: Final = 2.0
+"""The same for a worker whose proxy is gone."""
+
 BODY_BYTES: Final = 256 << 10
 """A request of the control API: a description of at most 64 KiB, escaped."""
 

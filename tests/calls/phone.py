@@ -1,6 +1,6 @@
 """A caller without a browser: a stock aiortc peer on loopback, its first data channel, and every message as it came.
 
-`python phone.py URL KEY` makes a call, says `connected` on standard output, and stays in it until it is killed.
+`python phone.py URL KEY NAME` makes a call, prints its location once it is greeted, and stays in it until it is killed.
 """
 
 from __future__ import annotations
@@ -161,15 +161,17 @@ class Phone:
             self._tell()
 
 
-async def main(url: str, key: str) -> None:
+async def main(url: str, key: str, name: str) -> None:
     """A call that nobody ends."""
     stay_on_loopback()
     phone = Phone()
     async with httpx2.AsyncClient(trust_env=False, timeout=PATIENCE) as http:
-        answer = await http.post(url, content=await phone.offer(), headers={"Authorization": f"Bearer {key}", **SDP})
+        answer = await http.post(
+            url, content=await phone.offer(), headers={"Authorization": f"Bearer {key}", "baggage": f"session-id={name}", **SDP}
+        )
     await phone.accept(answer.raise_for_status().text)
     await phone.until("session.created")
-    print("connected", flush=True)
+    print(answer.headers["location"], flush=True)
     await asyncio.Event().wait()
 
 

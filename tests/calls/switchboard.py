@@ -34,6 +34,7 @@ from typer.testing import CliRunner
 
 from cli.__main__ import app
 from simulator import Simulator
+from simulator.webcall import WebCall
 from store.reader import LogReader
 
 CENSUS = Path(__file__).parent / "census.py"
@@ -163,6 +164,11 @@ class Switchboard:
         """The sessions that are open."""
         return [row for row in (await self.control("GET", "/api/sessions")).json()["sessions"] if row["ended_at"] is None]
 
+    async def other_side(self, call_id: str) -> WebCall:
+        """The provider's end of a call that is live."""
+        link = next(row["call"] for row in await self.live() if row["call"] and row["call"]["id"] == call_id)
+        return next(call for call in self.simulator.calls if call.id == link["upstream_id"])
+
     async def kill(self, session: str) -> None:
         """As an operator does it."""
         answer = await self.control("POST", f"/api/sessions/{session}/kill")
@@ -217,11 +223,15 @@ class Switchboard:
         await eventually(file.exists)
         return tuple(json.loads(file.read_text()))
 
-    def cli(self, *words: str) -> Any:
-        """What a command prints as JSON, run in this process."""
-        result = CliRunner().invoke(app, [*words, "--json", "--data", str(self.proxy.data)])
+    def run(self, *words: str) -> str:
+        """What a command prints, run in this process."""
+        result = CliRunner().invoke(app, [*words, "--data", str(self.proxy.data)])
         assert result.exit_code == 0, result.output
-        return json.loads(result.stdout)
+        return result.stdout
+
+    def cli(self, *words: str) -> Any:
+        """The same as JSON."""
+        return json.loads(self.run(*words, "--json"))
 
 
 def _descriptors(pid: int) -> int:

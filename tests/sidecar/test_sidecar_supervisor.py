@@ -127,17 +127,13 @@ async def test_a_killed_worker_takes_its_calls_along_and_is_replaced(tmp_path: P
         [pid] = proxy.pids
         os.kill(pid, signal.SIGKILL)
         assert await proxy.until_lost() == ({"call_a", "call_b"}, "the media worker was ended by SIGKILL")
-        refused = await refusal(proxy, "call_c")
-        assert (refused.status, refused.code, refused.retry_after) == (503, "sidecar_unavailable", 1)
-        assert refused.message == "the media worker was ended by SIGKILL"
         with pytest.raises(SidecarError) as ended:
             await proxy.sidecar.answer("call_a", "v=0")
         assert (ended.value.status, ended.value.code) == (502, "unknown_call")
         with pytest.raises(SidecarError):
             proxy.sidecar.events_address("call_a")
         await proxy.sidecar.drop("call_a", "no harm")
-        await until(lambda: proxy.sidecar.health()[0]["state"] == "serving")
-        await proxy.offer("call_d")
+        await proxy.offer("call_c")
         [worker] = proxy.sidecar.health()
         assert (worker["restarts"], worker["calls"]) == (1, 1)
         assert worker["pid"] != pid
@@ -163,7 +159,7 @@ async def test_one_that_cannot_start_is_tried_less_and_less_often(
     monkeypatch.setattr("addons.workerslot.LONGEST_WAIT", 0.04)
     async with running(tmp_path, stun="what is this") as proxy:
         refused = await refusal(proxy, "call_a")
-        assert refused.status == 503
+        assert (refused.status, refused.code, refused.retry_after) == (503, "sidecar_unavailable", 1)
         assert "stun" in refused.message
         await until(lambda: proxy.sidecar.health()[0]["restarts"] >= 4)
         assert proxy.lost == []
