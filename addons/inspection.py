@@ -57,10 +57,10 @@ class Inspection:
 
     def of(self, session: Session) -> Inspect:
         """What a session's tunnel asks about each message."""
-        pin, unread, waiting = session.pin, session.unread, self._waiting
+        pin, unread, waiting, tap = session.pin, session.unread, self._waiting, self.tap
 
         def inspect(frame: Frame) -> Verdict | None:
-            if frame.head.type in AUDIO and not pin.waiting:
+            if frame.head.type in AUDIO and not (pin.waiting or session.watched or tap.generation.watches_sound):
                 unread.append(frame)
                 if len(unread) == 1:
                     waiting.append(session)
@@ -103,10 +103,12 @@ class Inspection:
 def ask(hooks: Sequence[Hook], session: Session, frame: Frame) -> Verdict | None:
     """What all hooks together say: each sees the message as the one before it left it, `drop` and `close` end the asking."""
     verdict = None
-    for hook in hooks:
+    for number, hook in enumerate(hooks):
         found = hook(session, frame)
         if found is None:
             continue
+        for payload in found.before:
+            ask(hooks[number + 1 :], session, Frame(frame.from_client, payload, text=frame.text, at=frame.at, injected=True))
         verdict = found if verdict is None else verdict.then(found)
         if found.action in ("drop", "close"):
             break

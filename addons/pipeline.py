@@ -29,6 +29,7 @@ from addons.frames import Turns
 from addons.keyring import Keyring
 from addons.meter import Meter
 from addons.mint import Mint
+from addons.policing import Policing
 from addons.refusals import Refusals
 from addons.relay import RelayLayer
 from addons.room import Room
@@ -83,7 +84,7 @@ def prepare(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
         complete(log, log.recover(utc_now()))
     except (StoreError, OSError) as error:
         raise NotReady(f"the log in {settings.data} cannot be opened: {error}") from None
-    return Tap(settings, generation(1, loaded.rules), log, environment, keyring.keys, tokens)
+    return Tap(settings, generation(1, loaded.rules, monitor=settings.monitor), log, environment, keyring.keys, tokens)
 
 
 class Pipeline:
@@ -97,7 +98,7 @@ class Pipeline:
         self.sounds = Sounds(tap)
         meter = Meter(tap)
         tap.over.append(partial(bill, tap.log))
-        self.sessions = Sessions(tap, [Secrecy(tap.findings), Pin(tap.findings), Turns()], self.sounds, meter)
+        self.sessions = Sessions(tap, [Secrecy(tap.findings), Pin(tap.findings), Policing(tap), Turns()], self.sounds, meter)
         admission = Admission(tap, Room(tap, meter), self.simulator.url)
         dialling = Dialling(tap)
         deadlines = Deadlines(tap)

@@ -9,9 +9,13 @@ from typing import Final
 
 from addons.tap import Generation
 from addons.tap import Tap
+from realtime.frame import AUDIO
+from realtime.policies import warm
 from realtime.prices import PriceBook
 from rules.load import load_file
 from rules.model import Rules
+from rules.policy import compiled
+from rules.words import word_lists
 from store.clock import utc_now
 
 logger = logging.getLogger(__name__)
@@ -19,9 +23,12 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS: Final = 0.25
 
 
-def generation(number: int, rules: Rules) -> Generation:
+def generation(number: int, rules: Rules, *, monitor: bool = False) -> Generation:
     """Compile valid rules."""
-    return Generation(number, rules, PriceBook(rules.prices, now=utc_now))
+    policies = compiled(rules.policies, word_lists(rules.words), rules.on_error, monitor=monitor)
+    warm(policies)
+    watches_sound = any(policies.of(from_client, kind) for from_client in (True, False) for kind in AUDIO)
+    return Generation(number, rules, PriceBook(rules.prices, now=utc_now), policies, watches_sound)
 
 
 def unsupported(rules: Rules) -> str | None:
@@ -32,14 +39,13 @@ def unsupported(rules: Rules) -> str | None:
 
 
 def keeps_texts(rules: Rules) -> bool:
-    """Whether what was said is stored. Where texts may only be kept redacted, none are until redaction is enforced."""
-    return rules.log.content == "full" or (rules.log.content == "redacted" and not _redacts(rules))
+    """Whether what was said is stored: as it crossed, so after the policies."""
+    return rules.log.content in ("redacted", "full")
 
 
 def keeps_sound(rules: Rules) -> bool:
     """Whether the sound of sessions is stored: where it was asked for, unless nothing is, or a policy redacts what it would still say."""
-    content = rules.log.content
-    return rules.log.audio == "wav" and content != "none" and (content == "full" or not _redacts(rules))
+    return rules.log.audio == "wav" and rules.log.content != "none" and not _redacts(rules)
 
 
 def _keeps_no_sound(rules: Rules) -> bool:
@@ -47,14 +53,12 @@ def _keeps_no_sound(rules: Rules) -> bool:
 
 
 def _redacts(rules: Rules) -> bool:
-    return any(policy.action == "redact" for policy in rules.policies)
+    return any(policy.action == "redact" and policy.mode == "enforce" for policy in rules.policies)
 
 
 _NOT_YET: Final[tuple[tuple[str, Callable[[Rules], bool]], ...]] = (
-    ("policies are checked, but not enforced", lambda rules: any(policy.mode == "enforce" for policy in rules.policies)),
     ("log.frames is not recorded", lambda rules: rules.log.frames != "off"),
-    ("log.audio keeps no sound while log.content is none, or while a policy redacts and log.content is not full", _keeps_no_sound),
-    ("log.content redacted keeps no texts while a policy redacts", lambda rules: rules.log.content == "redacted" and _redacts(rules)),
+    ("log.audio keeps no sound while log.content is none, or while a policy redacts", _keeps_no_sound),
 )
 
 
@@ -98,7 +102,7 @@ class RulesWatch:
         if (lacking := unsupported(loaded.rules)) is not None:
             logger.error("rules generation %d stays active: %s", self.tap.generation.number, lacking)
             return
-        self.tap.generation = generation(self.tap.generation.number + 1, loaded.rules)
+        self.tap.generation = generation(self.tap.generation.number + 1, loaded.rules, monitor=self.tap.settings.monitor)
         self._announce()
 
     def _announce(self) -> None:

@@ -18,6 +18,7 @@ from addons.registry import Registry
 from addons.relay import Line
 from addons.tickets import Tickets
 from addons.tokens import TokenRing
+from realtime.policies import PolicySet
 from realtime.prices import PriceBook
 from realtime.session import Session
 from rules.access import Key
@@ -43,6 +44,8 @@ class Settings:
     gateway: str | None = None
     intercept: str | None = None
     control: str | None = None
+    monitor: bool = False
+    """True lets every policy watch only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,9 @@ class Generation:
     number: int
     rules: Rules
     prices: PriceBook
+    policies: PolicySet
+    watches_sound: bool
+    """Whether a policy looks at messages of mere sound."""
 
 
 @dataclass(slots=True)

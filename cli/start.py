@@ -51,6 +51,7 @@ def start(
     gateway: Address = None,
     intercept: Address = None,
     control: Address = None,
+    monitor: Annotated[bool, typer.Option("--monitor", help="Let every policy watch only, whatever its mode.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the ready line and nothing else.")] = False,
 ) -> None:
     """Start the proxy (the default). Prints `voicetap ready gateway=… control=… token=…` when it serves."""
@@ -70,7 +71,7 @@ def start(
             sys.stdout.flush()
 
         try:
-            code = _serve((rules, data, *(script or ())), (gateway, intercept, control), on_ready)
+            code = _serve((rules, data, *(script or ())), (gateway, intercept, control), monitor, on_ready)
         except Failure:
             if first_key is not None:
                 forget_first_key(data)
@@ -80,7 +81,7 @@ def start(
     raise typer.Exit(code)
 
 
-def _serve(paths: tuple[Path, ...], addresses: tuple[str | None, ...], on_ready: Callable[[Ready], None]) -> int:
+def _serve(paths: tuple[Path, ...], addresses: tuple[str | None, ...], monitor: bool, on_ready: Callable[[Ready], None]) -> int:
     """Run the proxy to its end. Raises Failure VT100, VT101 when it cannot start."""
     from addons.main import Settings  # takes seconds to import, which rules with errors need not wait for
     from addons.main import StartError
@@ -88,8 +89,9 @@ def _serve(paths: tuple[Path, ...], addresses: tuple[str | None, ...], on_ready:
     from web.control import make_app
 
     rules, data, *scripts = (path.resolve() for path in paths)
+    gateway, intercept, control = addresses
     try:
-        return asyncio.run(serve(Settings(rules, data, tuple(scripts), *addresses), make_app, on_ready=on_ready))
+        return asyncio.run(serve(Settings(rules, data, tuple(scripts), gateway, intercept, control, monitor), make_app, on_ready=on_ready))
     except StartError as error:
         raise Failure("VT100" if error.exit_code == 2 else "VT101", str(error)) from None
 

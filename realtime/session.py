@@ -145,6 +145,8 @@ class Session:
     """Why the provider will answer nothing more on this account, once it said so."""
     unread: list[Frame] = field(default_factory=list, repr=False)
     """Audio that has crossed and was not looked at yet."""
+    watched: bool = False
+    """True once an answer was blocked: then its sound must not cross either, and every message is judged before it does."""
     undecided: bool = False
     """True until the first frame of a server whose dialect its path does not tell."""
     dirty: bool = False
@@ -152,6 +154,8 @@ class Session:
     hook_failures: int = 0
     leaks: int = 0
     """Messages in which a credential was about to cross."""
+    tags: dict[str, None] = field(default_factory=dict)
+    """Words that policies put on it, in the order in which they did."""
     findings: dict[str, int] = field(default_factory=dict)
     """How many findings of each kind there were, written or not."""
     error: TurnError | None = None
@@ -304,6 +308,7 @@ class Session:
             "unreadable": self.flaws,
             "redacted_credentials": self.leaks,
             "findings": self.findings,
+            "tags": list(self.tags),
             "errors": list(self.tracker.errors),
             "lost": {name: count for name, count in self.tracker.lost.items() if count},
             "added": self.delay.record(),
