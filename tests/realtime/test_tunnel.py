@@ -1,99 +1,22 @@
 """The tunnel, as conversations: what one side sends, what the other side gets, and how it ends."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
+from tunnel_talk import MASK
+from tunnel_talk import Call
+from tunnel_talk import by_text
 
 from realtime.frame import Frame
-from realtime.framing import BINARY
 from realtime.framing import CLOSE
 from realtime.framing import PING
 from realtime.framing import PONG
 from realtime.framing import TEXT
 from realtime.framing import Close
-from realtime.framing import FrameReader
-from realtime.framing import decode_close
 from realtime.framing import encode
-from realtime.framing import encode_close
 from realtime.tunnel import LINGER
 from realtime.tunnel import PING_EVERY
 from realtime.tunnel import SILENCE
 from realtime.tunnel import Ending
-from realtime.tunnel import Leg
-from realtime.tunnel import Tunnel
 from realtime.tunnel import Verdict
-
-MASK = b"abcd"
-
-
-class Peer:
-    """A scripted side: `>>` sends, `got()` is what it received since the last look."""
-
-    def __init__(self, call: "Call", leg: Leg) -> None:
-        self.call = call
-        self.leg = leg
-        self.is_client = leg.name == "client"
-        self.reader = FrameReader(masked=not self.is_client, limit=1 << 24)
-
-    def __rshift__(self, said: str | bytes | Close) -> "Peer":
-        match said:
-            case Close():
-                self.raw(self.wire(CLOSE, encode_close(said)))
-            case str():
-                self.raw(self.wire(TEXT, said.encode()))
-            case bytes():
-                self.raw(self.wire(BINARY, said))
-        return self
-
-    def wire(self, opcode: int, payload: bytes) -> bytes:
-        return encode(opcode, payload, MASK if self.is_client else b"")
-
-    def raw(self, data: bytes) -> None:
-        self.call.tunnel.receive(self.is_client, data, self.call.now)
-
-    def sent_bytes(self) -> bytes:
-        data = b"".join(self.leg.out)
-        self.leg.out.clear()
-        return data
-
-    def got(self) -> list[str | bytes | Close | tuple[int, bytes]]:
-        messages = self.reader.feed(self.sent_bytes())
-        assert self.reader.fault is None
-        return [self._shown(m.opcode, m.payload) for m in messages]
-
-    @staticmethod
-    def _shown(opcode: int, payload: bytes) -> str | bytes | Close | tuple[int, bytes]:
-        match opcode:
-            case 1:
-                return payload.decode()
-            case 2:
-                return payload
-            case 8:
-                return decode_close(payload)
-        return opcode, payload
-
-
-class Call:
-    def __init__(self, inspect: Callable[[Frame], Verdict | None] | None = None, **options: Any) -> None:
-        self.now = 100.0
-        self.seen: list[tuple[str, bytes]] = []
-        self.inspect = inspect or (lambda frame: None)
-        self.tunnel = Tunnel(self._inspect, now=self.now, error_event=lambda close: b'{"type":"error"}', **options)
-        self.client = Peer(self, self.tunnel.client)
-        self.upstream = Peer(self, self.tunnel.upstream)
-
-    def _inspect(self, frame: Frame) -> Verdict | None:
-        self.seen.append(("client" if frame.from_client else "upstream", frame.payload))
-        return self.inspect(frame)
-
-    def later(self, seconds: float) -> None:
-        self.now += seconds
-        self.tunnel.tick(self.now)
-
-
-def by_text(verdicts: dict[bytes, Verdict]) -> Callable[[Frame], Verdict | None]:
-    return lambda frame: verdicts.get(frame.payload)
 
 
 def test_messages_pass_both_ways_as_what_they_are() -> None:
@@ -250,52 +173,6 @@ def test_a_release_lets_everything_held_go_first() -> None:
     assert call.upstream.got() == []
     call.client >> "go" >> "3"
     assert call.upstream.got() == ["1", "2", "go", "3"]
-
-
-def test_messages_go_ahead_of_the_one_they_belong_to_and_nobody_inspects_them() -> None:
-    call = Call(
-        by_text(
-            {
-                b"final": Verdict("replace", payload=b"FINAL", before=(b"1", b"2")),
-                b"bad": Verdict("drop", before=(b"3",)),
-                b"end": Verdict("close", close=Close(1008, "policy"), before=(b"4",)),
-            }
-        )
-    )
-    call.client.raw(b"".join(call.client.wire(TEXT, text) for text in (b"a", b"final", b"b", b"bad", b"end")))
-    assert call.upstream.got() == ["a", "1", "2", "FINAL", "b", "3", "4", Close(1008, "policy")]
-    assert [payload for _, payload in call.seen] == [b"a", b"final", b"b", b"bad", b"end"]
-
-
-def test_messages_ahead_are_of_the_same_kind() -> None:
-    call = Call(lambda frame: Verdict("pass", before=(b"x",)))
-    call.upstream >> b"binary" >> "text"
-    assert call.client.got() == [b"x", b"binary", "x", "text"]
-
-
-def test_messages_ahead_keep_their_place_among_those_that_wait() -> None:
-    call = Call(by_text({b"ask": Verdict("hold"), b"late": Verdict("hold", before=(b"1",)), b"end": Verdict("pass", before=(b"2",))}))
-    call.client >> "ask" >> "late" >> "end"
-    assert call.upstream.got() == []
-    first, _, second, *_ = call.tunnel.client.held
-    call.tunnel.settle(second, Verdict("pass", before=(b"3", b"4")), call.now)
-    call.tunnel.settle(first, Verdict("replace", payload=b"asked", before=(b"0",)), call.now)
-    assert call.upstream.got() == ["0", "asked", "1", "3", "4", "late", "2", "end"]
-    assert call.tunnel.client.held_bytes == 0
-
-
-def test_verdicts_add_up_with_what_goes_ahead() -> None:
-    both = Verdict("replace", payload=b"p", before=(b"1",)).then(Verdict("drop", before=(b"2",)))
-    assert (both.action, both.before) == ("drop", (b"1", b"2"))
-
-
-def test_what_goes_ahead_of_a_message_that_left_already_is_lost_with_it() -> None:
-    call = Call(by_text({b"secret": Verdict("hold")}))
-    call.client >> "secret"
-    held = call.tunnel.client.held[0]
-    call.client >> Close(1000)
-    call.tunnel.settle(held, Verdict("pass", before=(b"1",)), call.now)
-    assert call.upstream.got() == [Close(1000)]
 
 
 def test_a_second_hold_leaves_a_message_waiting() -> None:

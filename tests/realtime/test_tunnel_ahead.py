@@ -1,0 +1,54 @@
+"""Messages that a verdict puts ahead of the one it is about: their place, their kind, and that nobody inspects them."""
+
+from tunnel_talk import Call
+from tunnel_talk import by_text
+
+from realtime.framing import TEXT
+from realtime.framing import Close
+from realtime.tunnel import Verdict
+
+
+def test_messages_go_ahead_of_the_one_they_belong_to_and_nobody_inspects_them() -> None:
+    call = Call(
+        by_text(
+            {
+                b"final": Verdict("replace", payload=b"FINAL", before=(b"1", b"2")),
+                b"bad": Verdict("drop", before=(b"3",)),
+                b"end": Verdict("close", close=Close(1008, "policy"), before=(b"4",)),
+            }
+        )
+    )
+    call.client.raw(b"".join(call.client.wire(TEXT, text) for text in (b"a", b"final", b"b", b"bad", b"end")))
+    assert call.upstream.got() == ["a", "1", "2", "FINAL", "b", "3", "4", Close(1008, "policy")]
+    assert [payload for _, payload in call.seen] == [b"a", b"final", b"b", b"bad", b"end"]
+
+
+def test_messages_ahead_are_of_the_same_kind() -> None:
+    call = Call(lambda frame: Verdict("pass", before=(b"x",)))
+    call.upstream >> b"binary" >> "text"
+    assert call.client.got() == [b"x", b"binary", "x", "text"]
+
+
+def test_messages_ahead_keep_their_place_among_those_that_wait() -> None:
+    call = Call(by_text({b"ask": Verdict("hold"), b"late": Verdict("hold", before=(b"1",)), b"end": Verdict("pass", before=(b"2",))}))
+    call.client >> "ask" >> "late" >> "end"
+    assert call.upstream.got() == []
+    first, _, second, *_ = call.tunnel.client.held
+    call.tunnel.settle(second, Verdict("pass", before=(b"3", b"4")), call.now)
+    call.tunnel.settle(first, Verdict("replace", payload=b"asked", before=(b"0",)), call.now)
+    assert call.upstream.got() == ["0", "asked", "1", "3", "4", "late", "2", "end"]
+    assert call.tunnel.client.held_bytes == 0
+
+
+def test_verdicts_add_up_with_what_goes_ahead() -> None:
+    both = Verdict("replace", payload=b"p", before=(b"1",)).then(Verdict("drop", before=(b"2",)))
+    assert (both.action, both.before) == ("drop", (b"1", b"2"))
+
+
+def test_what_goes_ahead_of_a_message_that_left_already_is_lost_with_it() -> None:
+    call = Call(by_text({b"secret": Verdict("hold")}))
+    call.client >> "secret"
+    held = call.tunnel.client.held[0]
+    call.client >> Close(1000)
+    call.tunnel.settle(held, Verdict("pass", before=(b"1",)), call.now)
+    assert call.upstream.got() == [Close(1000)]
