@@ -27,9 +27,17 @@ _DOTS: Final = alternatives(word for language in LANGUAGES for word in language.
 _SIGNS: Final = alternatives(" ".join(phrase) for language in LANGUAGES for phrase in language.signs)
 _NUMBERS: Final = alternatives(word for language in LANGUAGES for phrase in language.numbers for word in phrase)
 _LEXICON: Final = Lexicon(
-    {words: written for language in reversed(LANGUAGES) for table in (language.numbers, language.signs) for words, written in table.items()}
+    {
+        words: written
+        for language in reversed(LANGUAGES)
+        for table in (language.numbers, language.signs)
+        for words, written in table.items()
+        if words != ("o",)
+    }
 )
 _AT_WORDS: Final = Lexicon(phrases(dict.fromkeys((word for language in LANGUAGES for word in language.at), "@") | {"@": "@"}))
+_APOSTROPHES: Final = ("'", "’")
+_VERB_AND_LETTER: Final = 2
 _VERBS: Final = frozenset[str]().union(*(language.verbs for language in LANGUAGES))
 
 _PART: Final = rf"(?:\b[a-z]\s)*\b[\p{{L}}0-9][\p{{L}}0-9._+-]*(?:\s(?:{_NUMBERS}|[0-9]{{1,6}}|[a-z]))*"
@@ -39,9 +47,14 @@ _ADDRESS: Final = Regex(rf"(?i){_PARTS}(?:\s(?:{_AT})\s|\s?@\s?){_PARTS}(?:\s(?:
 
 def addresses_said(text: str) -> Iterator[View]:
     """`text` with its spoken addresses as they are written; nothing where it has none."""
-    pieces = [piece for start, end in _ADDRESS.spans(text) for piece in _pieces(text, tokens(text, start, end))]
+    pieces = [piece for start, end in _ADDRESS.spans(text) for piece in _pieces(text, _words(text, start, end))]
     if pieces:
         yield View(text, pieces)
+
+
+def _words(text: str, start: int, end: int) -> list[Token]:
+    """What stands from `start` to `end`; what follows an apostrophe is no word of its own: "it's bob at"."""
+    return tokens(text, start, end)[text.startswith(_APOSTROPHES, max(0, start - 1)) :]
 
 
 def _pieces(text: str, found: Sequence[Token]) -> list[Piece]:
@@ -53,7 +66,7 @@ def _pieces(text: str, found: Sequence[Token]) -> list[Piece]:
         written, behind = ("", place) if at else _AT_WORDS.at(text, found, place)
         if written:
             at = True
-            if _is_verb(found[:place]):
+            if _is_no_name(found[:place]):
                 return []
         else:
             written, behind = _LEXICON.at(text, found, place)
@@ -65,6 +78,6 @@ def _pieces(text: str, found: Sequence[Token]) -> list[Piece]:
     return pieces
 
 
-def _is_verb(before: Sequence[Token]) -> bool:
-    """Whether what stands before `at` is "look" or "find us" rather than a name: no sign in it, and its last word is a verb."""
-    return bool(before) and before[-1].word in _VERBS and not any(token.word in (".", "_", "dot", "point") for token in before)
+def _is_no_name(before: Sequence[Token]) -> bool:
+    """Whether what stands before `at` is nothing, or "look" or "find us" rather than a name."""
+    return not before or (before[-1].word in _VERBS and len(before) <= _VERB_AND_LETTER)

@@ -23,7 +23,7 @@ _ISSUERS: Final = (
     (r"62|81", (16, 19)),  # UnionPay
     (r"220[0-4]", (16,)),  # Mir
     (r"508|60|82", (16,)),  # RuPay
-    (r"50|5[6-9]|6", (16, 18, 19)),  # Maestro
+    (r"50|5[6-9]|6", (16, 19)),  # Maestro
 )
 """First digits of the number and how many digits it has; the first row that fits is taken."""
 
@@ -31,7 +31,11 @@ _LENGTHS: Final = tuple(sorted({length for _, lengths in _ISSUERS for length in 
 _TABLE: Final = tuple((re.compile(first), frozenset(lengths)) for first, lengths in _ISSUERS)
 _SPACED: Final = re.compile(r"[0-9]+(?:(?: ?-? ?|\.)[0-9]+)*")
 _LISTED: Final = re.compile(r"[0-9]{4}(?:, ?[0-9]{4}){3}|[0-9]{4}, ?[0-9]{6}, ?[0-9]{5}|[0-9](?:, ?[0-9])+")
-_OTHER_NUMBER: Final = Regex(r"(?i)\b(?:order|tracking|imei|serial|invoice|shipment|parcel)(?: (?:number|no\.?|id|code))?(?: is)?[ :#]*$")
+_OTHER_NUMBER: Final = Regex(
+    r"(?i)\b(?:order|tracking|imei|serial|invoice|shipment|parcel)(?: (?:number|no\.?|id|code))?(?: is)?[ :#]*$"
+    r"|\b(?:[a-z]{2}[0-9]{2} ?|(?-i:[A-Z]{2}) [0-9]{2} ?)$"
+)
+"""Words before a number of something else, or the beginning of an IBAN."""
 
 
 def is_card(text: str) -> bool:
@@ -49,7 +53,7 @@ CARDS: Final = (
         "Payment card numbers",
         "high",
         (Digits(_LENGTHS, is_card, Around(unless=_OTHER_NUMBER)),),
-        longest=200,
+        longest=240,
         spoken=True,
         digits=True,
     ),

@@ -51,10 +51,16 @@ class Detector:
         if self._impossible(view):
             return
         for form in self.forms:
-            for start, end in form.spans(view):
-                yield view.original(start, end)
+            yield from filter(self._fits, (view.original(start, end) for start, end in form.spans(view)))
+
+    def _fits(self, span: tuple[int, int]) -> bool:
+        """Whether a value takes no more than a reader of a stream keeps; a key has no end of its own and is found whole all the same."""
+        return not self.spoken or span[1] - span[0] <= self.longest
 
     def _impossible(self, view: View) -> bool:
         if self.digits and not view.has_digits:
             return True
-        return bool(self.marks) and not any(mark in view.text for mark in self.marks)
+        for mark in self.marks:
+            if mark in view.text:
+                return False
+        return bool(self.marks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,14 +38,21 @@ class Around:
     context: Regex | None = None
     unless: Regex | None = None
 
-    def fits(self, view: View, start: int, end: int) -> bool:
-        """Whether the words around `start` to `end` allow a value there."""
-        if self.context is not None and not view.near(self.context, start, end):
-            return False
-        return self.unless is None or not view.denied(self.unless, start)
+    def possible(self, view: View) -> bool:
+        """Whether the text has a word that names such a value at all."""
+        return self.context is None or bool(view.spans(self.context))
+
+    def named(self, view: View, start: int, end: int) -> bool:
+        """Whether a word near `start` to `end` names the value there, if one has to."""
+        return self.context is None or view.near(self.context, start, end)
+
+    def denied(self, view: View, start: int) -> bool:
+        """Whether the words right before `start` name something else."""
+        return self.unless is not None and view.denied(self.unless, start)
 
 
 ANYWHERE: Final = Around()
+_ANYTHING: Final = re.compile("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,44 +65,51 @@ class Pattern:
 
     def spans(self, view: View) -> Iterator[tuple[int, int]]:
         """As `Form.spans`."""
-        if self.around.context is not None and not view.spans(self.around.context):
+        if not self.around.possible(view):
             return
         for start, end in view.spans(self.candidate):
-            if self.check(view.text[start:end]) and self.around.fits(view, start, end):
+            if self.around.named(view, start, end) and self.check(view.text[start:end]) and not self.around.denied(view, start):
                 yield start, end
 
 
 RUN: Final = Regex(r"[0-9](?:[ ,.()/-]{0,3}[0-9]){6,}")
 """Seven digits or more with little between them."""
+_THOUSANDS: Final = re.compile(r"[0-9]{2},[0-9]|[0-9],[0-9]{2}")
 _STRAY: Final = 2
-"""Digits of other words that may stand beside a dictated number: "one moment"."""
+"""Digits of other words that may stand beside a number: "one moment"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Digits:
     """A number of so many digits inside a run of digits: it begins and ends where a group does. `lengths` in the order of preference.
 
-    With `dictated` only numbers count that were said digit by digit or in words, and that are most of their run.
+    With `whole` only numbers count that are most of their run, with `dictated` those that were said digit by digit or in words.
     """
 
     lengths: tuple[int, ...]
     check: Check
     around: Around = ANYWHERE
+    whole: bool = False
     dictated: bool = False
 
     def spans(self, view: View) -> Iterator[tuple[int, int]]:
         """As `Form.spans`."""
-        if self.around.context is not None and not view.spans(self.around.context):
+        if not view.spans(RUN) or not self.around.possible(view):
             return
         for start, end in view.spans(RUN):
-            if self.dictated and len(digits_of(view.text[start:end])) > max(self.lengths) + _STRAY:
-                continue
-            yield from windows(view, start, end, self.lengths, str.isdecimal, self._fits)
+            if not self.whole or self._is_most(view, start, end):
+                yield from windows(view, start, end, self.lengths, str.isdecimal, self._fits)
+
+    def _is_most(self, view: View, start: int, end: int) -> bool:
+        """Whether a run is little longer than the number, and the words before the run do not say that it is another."""
+        short = len(digits_of(view.text[start:end])) <= max(self.lengths) + _STRAY
+        return short and not self.around.denied(view, start)
 
     def _fits(self, view: View, start: int, end: int) -> bool:
-        if self.dictated and not (view.said or one_by_one(view.text[start:end])):
+        text = view.text[start:end]
+        if _THOUSANDS.search(text) or (self.dictated and not (view.said or one_by_one(text))):
             return False
-        return self.check(view.text[start:end]) and self.around.fits(view, start, end)
+        return self.around.named(view, start, end) and self.check(text) and not self.around.denied(view, start)
 
 
 def one_by_one(text: str) -> bool:
@@ -109,16 +124,16 @@ def windows(
     lengths: tuple[int, ...],
     counted: Callable[[str], bool],
     fits: Callable[[View, int, int], bool],
+    head: re.Pattern[str] = _ANYTHING,
 ) -> Iterator[tuple[int, int]]:
-    """The parts of `start` to `end` that have one of `lengths` characters that are `counted`, begin and end with a group and fit."""
+    """The parts of `start` to `end` that have one of `lengths` characters that are `counted`, and fit.
+
+    They begin and end with a group, and begin with a match of `head`. They may overlap: what fits by chance must not hide what is meant.
+    """
     places = [place for place in range(start, end) if counted(view.text[place])]
-    ends = {number for number, place in enumerate(places, 1) if view.parted(place + 1)}
-    free = 0
     for first, place in enumerate(places):
-        if first < free or not view.parted(place):
-            continue
-        for length in lengths:
-            if first + length in ends and fits(view, place, places[first + length - 1] + 1):
-                yield place, places[first + length - 1] + 1
-                free = first + length
-                break
+        if view.parted(place) and head.match(view.text, place):
+            ends = (places[first + length - 1] + 1 for length in lengths if first + length <= len(places))
+            last = next((end for end in ends if view.parted(end) and fits(view, place, end)), None)
+            if last is not None:
+                yield place, last

@@ -28,14 +28,12 @@ class Account:
     def spans(self, view: View) -> Iterator[tuple[int, int]]:
         """As `Form.spans`."""
         for start, end in view.spans(_CANDIDATE):
-            yield from windows(view, start, end, tuple(range(_LONGEST, _SHORTEST - 1, -1)), str.isalnum, _fits)
+            yield from windows(view, start, end, tuple(range(_LONGEST, _SHORTEST - 1, -1)), str.isalnum, _fits, _HEAD)
 
 
 def _fits(view: View, start: int, end: int) -> bool:
-    if not _HEAD.match(view.text, start, end):
-        return False
     text = view.text[start:end]
     return sum(map(str.isdecimal, text)) >= _FEWEST_DIGITS and iban.is_valid(text, check_country=False)
 
 
-ACCOUNTS: Final = (Detector("iban", "Bank account numbers (IBAN)", "high", (Account(),), longest=260, spoken=True, digits=True),)
+ACCOUNTS: Final = (Detector("iban", "Bank account numbers (IBAN)", "high", (Account(),), longest=300, spoken=True, digits=True),)

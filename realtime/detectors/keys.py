@@ -27,9 +27,9 @@ def _row(name: str, title: str, marks: tuple[str, ...], *forms: Form, longest: i
     return Detector(name, title, confidence, forms, longest=longest, marks=marks)
 
 
-def _mixed(text: str) -> bool:
-    """Random characters, not a path or a word: capitals, small letters and digits."""
-    return any(map(str.isupper, text)) and any(map(str.islower, text)) and any(map(str.isdecimal, text))
+def _is_aws_secret(text: str) -> bool:
+    """Forty random characters, not a path or a word: capitals, small letters and digits."""
+    return len(text) == 40 and any(map(str.isupper, text)) and any(map(str.islower, text)) and any(map(str.isdecimal, text))
 
 
 def _hexadecimal(text: str) -> bool:
@@ -38,7 +38,7 @@ def _hexadecimal(text: str) -> bool:
 
 _PEM_HEAD: Final = r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
 _PEM_END: Final = r"-----END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-_PEM: Final = rf"{_PEM_HEAD}(?:[A-Za-z0-9+/=\s\\:,.-]*?{_PEM_END}|(?:{_LINE_ENDS}[A-Za-z0-9+/=]{{40,}})*)"
+_PEM: Final = rf"{_PEM_HEAD}(?:(?:[A-Za-z0-9+/=\s\\:,.]|[A-Za-z0-9]-[A-Za-z0-9])*{_PEM_END}|(?:{_LINE_ENDS}[A-Za-z0-9+/=]{{40,}})*)"
 
 KEYS: Final = (
     _row(
@@ -63,7 +63,7 @@ KEYS: Final = (
         "aws_secret",
         "AWS secret access keys, beside words that name them",
         ("aws", "AWS", "secret", "SECRET", "Secret"),
-        _form(r"\b[A-Za-z0-9/+]{40}\b", _mixed, r"\w*aws\w*", r"secret\w*", r"access[ _]key\w*"),
+        _form(r"[A-Za-z0-9/+]{40,}", _is_aws_secret, r"\w*aws\w*", r"secret\w*", r"access[ _]key\w*"),
         confidence="medium",
     ),
     _row(

@@ -34,7 +34,7 @@ from realtime.detectors.forms import digits_of
 from realtime.detectors.forms import words
 from realtime.regex import Regex
 
-_LONGEST: Final = 160
+_LONGEST: Final = 200
 
 
 def _digits(check: Check) -> Check:
@@ -73,7 +73,7 @@ def _row(name: str, title: str, confidence: Confidence, *forms: Form) -> Detecto
     return Detector(name, title, confidence, forms, longest=_LONGEST, spoken=True, digits=True)
 
 
-_SOCIAL: Final = (r"social(?: security)?", r"ssn")
+_SOCIAL: Final = Regex(r"(?i)\bssn\b|\bsocial security\b|\bsocial (?:is|number)\b|\b(?:my|your|his|her|their) social(?:[.,!?]|$)")
 _ITIN: Final = (r"itin", r"taxpayer", r"tax (?:id|identification)")
 _NINO_LETTERS: Final = r"[A-CEGHJ-PR-TW-Z] ?[A-CEGHJ-NPR-TW-Z]"
 _NINO_DIGITS: Final = r" ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]\b"
@@ -87,7 +87,7 @@ NATIONAL: Final = (
         "United States: Social Security number",
         "medium",
         _written(r"\b[0-8][0-9]{2}-[0-9]{2}-[0-9]{4}\b", _digits(ssn.is_valid)),
-        _numbered(ssn.is_valid, (9,), *_SOCIAL),
+        Digits((9,), _digits(ssn.is_valid), Around(_SOCIAL)),
     ),
     _row(
         "us_itin",

@@ -10,7 +10,7 @@ from realtime.detectors.forms import Around
 from realtime.detectors.forms import Pattern
 from realtime.regex import Regex
 
-_VERSION: Final = Around(unless=Regex(r"(?i)(?:\bversions?|\brelease|\bbuild|\bfirmware|\bv|version is|\bsection|\bchapter)[ .:]*$"))
+_VERSION: Final = Around(unless=Regex(r"(?i)(?:\bversi[oó]ns?|\brelease|\bbuild|\bfirmware|\bv|version is|\bsection|\bchapter)[ .:]*$"))
 _FOUR: Final = Regex(r"\b[0-9]{1,3}(?:\.[0-9]{1,3}){3,}\b")
 _SIX: Final = Regex(r"\b[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{0,4}){2,7}")
 _FEWEST_DIGITS: Final = 2
@@ -35,7 +35,7 @@ NETWORK: Final = (
         "IP addresses",
         "medium",
         (Pattern(_FOUR, _is_address, _VERSION), Pattern(_SIX, _is_six)),
-        longest=120,
+        longest=140,
         spoken=True,
         digits=True,
     ),

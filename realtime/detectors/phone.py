@@ -50,11 +50,20 @@ _CONTEXT: Final = words(
     r"(?:mi|su|el) n[úu]mero",
     r"ll[áa]m\w+",
 )
-_OTHER_NUMBER: Final = Regex(
-    r"(?i)\b(?:order|invoice|ticket|case|tracking|account|booking|confirmation|reservation|reference|serial|part|item|claim|policy|flight"
-    r"|extension|zip|pin|code|bestell\w*|rechnungs\w*|auftrags\w*|kunden\w*|commande|facture|dossier|client|pedido|factura|reserva)"
-    r"(?:[ -]?(?:number|no\.?|id|code|nummer|numéro|número))?(?:,? (?:is|was|ist|lautet|est|es|for|de))?[ :#,-]*$"
+_OTHERS: Final = (
+    r"order|invoice|ticket|case|tracking|booking|confirmation|reservation|reference|serial|part|item|claim|policy|flight|extension|pin"
+    r"|(?:zip|access|security|promo|postal) code|account|iban|card|visa|mastercard|passport|licen[cs]e|social|insurance|nhs|n h s|patient"
+    r"|ssn|tax|taxpayer|itin|tfn|sin|aadhaar|pan|bsn|pesel|personnummer|ahv|cpf|dni|nie|nif|bestell\w*|rechnungs\w*|auftrags\w*|kunden\w*"
+    r"|konto\w*|karten?\w*|steuer\w*|idnr|commande|facture|dossier|client|carte|compte|s[ée]cu\w*|pedido|factura|reserva|tarjeta|cuenta"
 )
+_LINKS: Final = (
+    "number|numbers|no|id|code|security|insurance|sociale|file|is|was|it's|its|it|for|the"
+    "|nummer|lautet|ist|num[ée]ro|est|de|n[úu]mero|es|el|le"
+)
+_OTHER_NUMBER: Final = Regex(
+    rf"(?i)\b(?:{_OTHERS})(?:[ ,.:#-]+(?:{_LINKS}))*[ ,.:#-]*(?-i:[A-Z0-9]{{1,5}} ){{0,4}}$|[0-9][ ./-]$|(?:\b[a-z] ){{2}}$"
+)
+"""Words before a number that is no telephone number, more digits before it, or letters that are spelled."""
 _SAID: Final = Around(_CONTEXT, _OTHER_NUMBER)
 _ALONE: Final = Around(unless=_OTHER_NUMBER)
 
@@ -71,6 +80,7 @@ _BRITAIN: Final = Regex(r"\b0(?:7[0-9]{3}[ -][0-9]{3} ?[0-9]{3}|2[0-9][ -][0-9]{
 _GERMANY: Final = Regex(r"\b0(?:1[567][0-9]{1,2}|[2-9][0-9]{1,4})(?:[ /-]|\)? ?/ ?)[0-9]{3,8}(?:[ -][0-9]{1,6}){0,3}\b")
 _DATE: Final = re.compile(r"(?:19|20)[0-9]{2}[-./ ]?[01][0-9][-./ ]?[0-3][0-9]|[0-3]?[0-9][-./ ][0-3]?[0-9][-./ ](?:19|20)[0-9]{2}")
 _LOCAL: Final = re.compile(r"[0-9]+(?:(?: ?[-/] ?|, |\. ?|\) ?| \(?| )[0-9]+)*")
+_COUNTING: Final = "01234567890 0123456789101112"
 _DICTATED: Final = re.compile(r"1?[2-9][0-9]{2}[2-9][0-9]{6}|0[1-9][0-9]{8,9}")
 
 
@@ -92,11 +102,17 @@ def _is_north_american(text: str) -> bool:
 
 def _is_local(text: str) -> bool:
     """Dates and sums of money are no telephone numbers."""
-    return len(set(digits_of(text))) > 1 and bool(_LOCAL.fullmatch(text)) and not _DATE.match(text)
+    return _is_varied(text) and bool(_LOCAL.fullmatch(text)) and not _DATE.match(text)
 
 
 def _is_dictated(text: str) -> bool:
-    return _DICTATED.fullmatch(digits_of(text)) is not None and len(set(text)) > 2
+    return _DICTATED.fullmatch(digits_of(text)) is not None and _is_varied(text)
+
+
+def _is_varied(text: str) -> bool:
+    """Neither one digit over and over nor someone who counts."""
+    digits = digits_of(text)
+    return len(set(digits)) > 1 and digits not in _COUNTING
 
 
 PHONES: Final = (
@@ -105,13 +121,13 @@ PHONES: Final = (
         "Telephone numbers",
         "medium",
         (
-            Pattern(_INTERNATIONAL, _is_international),
+            Pattern(_INTERNATIONAL, _is_international, _ALONE),
             Pattern(_NORTH_AMERICA, _is_north_american, _ALONE),
             Pattern(_FRANCE, around=_ALONE),
             Pattern(_BRITAIN, around=_ALONE),
             Pattern(_GERMANY, _is_german, _ALONE),
-            Digits((11, 10), _is_dictated, _ALONE, dictated=True),
-            Digits((13, 12, 11, 10, 9, 8, 7), _is_local, _SAID),
+            Digits((11, 10), _is_dictated, _ALONE, whole=True, dictated=True),
+            Digits((13, 12, 11, 10, 9, 8, 7), _is_local, _SAID, whole=True),
         ),
         longest=180,
         spoken=True,

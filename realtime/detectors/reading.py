@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ _SPACES: Final = dict.fromkeys(
 _DASHES: Final = dict.fromkeys("\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-")
 _SIGNS: Final = {"＠": "@", "．": ".", "＋": "+", "／": "/", "，": ","}
 _PLAIN: Final = {ord(sign): plain for sign, plain in (_DIGITS | _SPACES | _DASHES | _SIGNS).items()}
-_FOREIGN: Final = re.compile(f"[{''.join(map(chr, _PLAIN))}]")
+_FOREIGN: Final = frozenset(map(chr, _PLAIN))
 
 
 class Reading:
@@ -62,7 +61,7 @@ class Reading:
 
 def _plain(text: str) -> str:
     """`text` with digits of all scripts, spaces and dashes as in ASCII, character for character."""
-    return text if text.isascii() or not _FOREIGN.search(text) else text.translate(_PLAIN)
+    return text if text.isascii() or _FOREIGN.isdisjoint(text) else text.translate(_PLAIN)
 
 
 def _apart(spans: list[tuple[int, int]], longest: int) -> list[tuple[int, int]]:

@@ -6,12 +6,13 @@ Words are looked for by one RE2 scan; only what may be a number is then read wor
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from typing import Final
+from typing import NamedTuple
 
 from realtime.detectors.languages import LANGUAGES
 from realtime.detectors.languages import Language
@@ -25,11 +26,10 @@ _FEWEST_DIGITS: Final = 4
 _TOKEN: Final = re.compile(r"[0-9]+|[^\W\d_]+|\S")
 _INSIDE: Final = frozenset(("", " ", "-", "'", "’"))
 """What may stand between the words of one phrase."""
-_BETWEEN: Final = r"[\s,.;:…'’–—-]{1,3}"
+_BETWEEN: Final = r"[\s,.;:…'’–—-]{1,4}"
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A word, a number or a sign of the text; `word` without case."""
 
     word: str
@@ -45,44 +45,54 @@ def tokens(text: str, start: int, end: int) -> list[Token]:
     return found[first:last]
 
 
+@dataclass(slots=True)
+class _Node:
+    """A word of phrases: what is written where one ends here, and the words that may follow."""
+
+    written: str = ""
+    then: dict[str, _Node] = field(default_factory=dict)
+
+
 class Lexicon:
-    """Phrases by their first word, for the longest one that stands at a place."""
+    """Phrases, for the longest one that stands at a place."""
 
     def __init__(self, phrases: Phrases) -> None:
-        self._of: defaultdict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
-        for phrase in sorted(phrases, key=len, reverse=True):
-            self._of[phrase[0]].append((phrase, phrases[phrase]))
+        self._root = _Node()
+        for phrase, written in phrases.items():
+            node = self._root
+            for word in phrase:
+                node = node.then.setdefault(word, _Node())
+            node.written = written
 
     def at(self, text: str, found: Sequence[Token], place: int) -> tuple[str, int]:
         """What the longest phrase at `place` stands for, and the place behind it; ("", place) where there is none."""
-        for phrase, written in self._of.get(found[place].word, ()):
-            last = _end(text, found, place, phrase)
-            if last:
-                return written, last
-        return "", place
+        best = "", place
+        node = self._root.then.get(found[place].word)
+        while node is not None:
+            if node.written:
+                best = node.written, place + 1
+            place = _next_word(text, found, place)
+            node = node.then.get(found[place].word) if place else None
+        return best
 
 
-def _end(text: str, found: Sequence[Token], place: int, phrase: tuple[str, ...]) -> int:
-    """The place behind `phrase`, 0 where it does not stand at `place`."""
-    for word in phrase[1:]:
-        before, place = found[place], place + 1
-        while place < len(found) and not found[place].word.isalnum() and found[place].word in _INSIDE:
-            place += 1
-        if place == len(found) or found[place].word != word or text[before.end : found[place].start] not in _INSIDE:
-            return 0
-    return place + 1
+def _next_word(text: str, found: Sequence[Token], place: int) -> int:
+    """The place of the word that follows with no more than a space, a hyphen or an apostrophe between; 0 where none does."""
+    following = place + 1
+    if following < len(found) and found[following].word in _INSIDE:
+        following += 1
+    close = following < len(found) and text[found[place].end : found[following].start] in _INSIDE
+    return following if close else 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A number, as words or in digits, or a sign of a run."""
+class _Part(NamedTuple):
+    """A number as words or in digits, a letter, or a sign of a run."""
 
     kind: str
     text: str
     start: int
     end: int
-    paused: bool
-    """Whether something else was said before it."""
+    paused: bool  # whether something else was said before it
 
 
 class Speech:
@@ -93,8 +103,9 @@ class Speech:
         self._signs = Lexicon(language.signs)
         first = alternatives(phrase[0] for phrase in language.numbers)
         others = (*language.pauses, *(word for phrase in (*language.numbers, *language.signs) for word in phrase))
-        item = rf"(?:{alternatives(others)}|[0-9]{{1,19}})"
-        self.gate = rf"(?:{first}){_BETWEEN}(?:{first}|[0-9])|[0-9]{_BETWEEN}(?:{first})"
+        item = rf"(?:{alternatives(others)}|\b(?:[0-9]{{1,19}}|[a-z])\b)"
+        signs = alternatives(phrase[0] for phrase in language.signs)
+        self.gate = rf"(?:{first}){_BETWEEN}(?:{first}|{signs}|[0-9])|[0-9]{_BETWEEN}(?:{first})"
         self._gate = Regex(f"(?i){self.gate}")
         self._run = Regex(f"(?i){item}(?:(?:{_BETWEEN}){item})+")
 
@@ -108,7 +119,7 @@ class Speech:
     def _pieces(self, text: str, start: int, end: int) -> list[Piece]:
         parts = list(self._parts(text, tokens(text, start, end)))
         said = sum(part.kind == "said" for part in parts)
-        digits = sum(len(part.text) for part in parts if part.kind != "sign")
+        digits = sum(len(part.text) for part in parts if part.kind in ("said", "digits"))
         return list(_written(parts)) if said and digits >= _FEWEST_DIGITS else []
 
     def _parts(self, text: str, found: Sequence[Token]) -> Iterator[_Part]:
@@ -128,6 +139,8 @@ class Speech:
             written, behind = lexicon.at(text, found, place)
             if written:
                 return _Part(kind, written, token.start, found[behind - 1].end, paused), behind
+        if len(token.word) == 1 and token.word.isalpha():
+            return _Part("letter", token.word, token.start, token.end, paused), place + 1
         return None, place + 1
 
 

@@ -6,8 +6,8 @@ import re
 from bisect import bisect_left
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+from typing import NamedTuple
 
 from realtime.regex import Regex
 
@@ -18,10 +18,11 @@ AFTER: Final = 40
 _DENIAL: Final = 40
 _DIGIT: Final = re.compile("[0-9]")
 _POINTS: Final = ".,"
+_UNSPACED: Final = "\u2e80"
+"""The first character of the scripts of East Asia, where words and numbers follow each other without a space."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """The characters `start` to `end` of the original, read as `text`; `said` where that is not what stands there."""
 
     text: str
@@ -80,7 +81,7 @@ class View:
             return True
         before, after = text[place - 1], text[place]
         if before.isalnum() and after.isalnum():
-            return False
+            return max(before, after) >= _UNSPACED
         if before in _POINTS and after.isdecimal():
             return not text[max(place - 2, 0)].isdecimal()
         return not (after in _POINTS and before.isdecimal() and text[place + 1 : place + 2].isdecimal())

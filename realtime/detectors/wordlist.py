@@ -22,6 +22,7 @@ _UNSPACED: Final = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{M
 """Scripts that put no space between words, so that a word has no boundary to look for."""
 _WORD: Final = Regex(r"[\p{L}\p{N}\p{M}_]+")
 _RUN: Final = Regex(f"[{_UNSPACED}]")
+_AT_ONCE: Final = 200
 _GAP: Final = 3
 _GROWTH: Final = 3
 """How many characters one of a list may take in a text at most: letter and accents apart."""
@@ -29,17 +30,18 @@ _GROWTH: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The entries of a list: `phrases` by their first word, `inside` the pattern of those that are found inside others."""
+    """The entries of a list: `phrases` by their first word, `begins` patterns of those words, `inside` of what is found inside words."""
 
     phrases: Mapping[str, tuple[tuple[str, ...], ...]]
-    begins: Regex | None
-    inside: Regex | None
+    begins: tuple[Regex, ...]
+    inside: tuple[Regex, ...]
 
     def spans(self, view: View) -> Iterator[tuple[int, int]]:
         """As `Form.spans`."""
-        if self.inside is not None:
-            yield from view.spans(self.inside)
-        if self.begins is not None and (not view.text.isascii() or self.begins.search(view.text)):
+        for pattern in self.inside:
+            yield from view.spans(pattern)
+        folded = fold(view.text)
+        if any(pattern.search(folded) for pattern in self.begins):
             yield from self._phrases(view)
 
     def _phrases(self, view: View) -> Iterator[tuple[int, int]]:
@@ -78,10 +80,12 @@ def word_list(name: str, entries: Iterable[str]) -> Detector:
             inside.add(entry.strip())
         else:
             phrases[words[0]].add(words)
-    form = Words({first: tuple(found) for first, found in phrases.items()}, _any(phrases), _any(inside))
+    form = Words({first: tuple(found) for first, found in phrases.items()}, tuple(_patterns(phrases)), tuple(_patterns(inside)))
     return Detector(WORDS + name.removeprefix(WORDS), f"Words of the list {name}", "high", (form,), longest=longest)
 
 
-def _any(words: Iterable[str]) -> Regex | None:
-    listed = sorted(words, key=len, reverse=True)
-    return Regex(f"(?i)(?:{'|'.join(re.escape(word) for word in listed)})") if listed else None
+def _patterns(words: Iterable[str]) -> Iterator[Regex]:
+    """Patterns that find any of `words`, the longest first; several, since RE2 bounds the size of one."""
+    listed = sorted(words, key=lambda word: (-len(word), word))
+    for first in range(0, len(listed), _AT_ONCE):
+        yield Regex(f"(?i){'|'.join(re.escape(word) for word in listed[first : first + _AT_ONCE])}")

@@ -18,12 +18,19 @@ _TENS: Final = listed("twenty thirty forty fifty sixty seventy eighty ninety", 2
 _UNITS: Final = {word: digit for word, digit in _DIGITS.items() if digit != "0"}
 _PAIRS: Final = {f"{ten} {unit}": tens[0] + digit for ten, tens in _TENS.items() for unit, digit in _UNITS.items()}
 _HUNDREDS: Final = {f"{word} hundred": number + "00" for word, number in (_UNITS | _TEENS).items()}
+_OCTETS: Final = {
+    f"{hundred} hundred{link} {rest}": digit + number
+    for hundred, digit in (("one", "1"), ("two", "2"))
+    for link in ("", " and")
+    for rest, number in (_TEENS | _TENS | _PAIRS).items()
+}
+"""`one hundred ninety two`, as in addresses of computers; larger hundreds are rather followed by the next number."""
 _THOUSANDS: Final = {f"{word} thousand": number + "000" for word, number in _UNITS.items()}
 _TIMES: Final = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
 
 ENGLISH: Final = Language(
     code="en",
-    numbers=joined((_DIGITS, _ZEROS, _TEENS, _TENS, _PAIRS, _HUNDREDS, _THOUSANDS, repeated(_TIMES, _DIGITS | _ZEROS))),
+    numbers=joined((_DIGITS, _ZEROS, _TEENS, _TENS, _PAIRS, _HUNDREDS, _OCTETS, _THOUSANDS, repeated(_TIMES, _DIGITS | _ZEROS))),
     signs=phrases(
         {
             "dot": ".",

@@ -20,7 +20,13 @@ _PAIRS: Final = {f"{ten} {unit}": tens[0] + digit for ten, tens in _TENS.items()
 _AND_ONE: Final = {f"{ten} et un": tens[0] + "1" for ten, tens in _TENS.items()} | {"soixante et onze": "71"}
 _SEVENTIES: Final = {f"soixante {teen}": str(60 + int(number)) for teen, number in _TEENS.items()}
 _NINETIES: Final = {f"quatre-vingt {teen}": str(80 + int(number)) for teen, number in _TEENS.items()}
-_HUNDREDS: Final = {f"{unit} {cent}": digit + "00" for unit, digit in _UNITS.items() if digit != "1" for cent in ("cent", "cents")}
+_SMALL: Final = {
+    word: f"{int(number):02}" for word, number in (_UNITS | _TEENS | _TENS | _PAIRS | _AND_ONE | _SEVENTIES | _NINETIES).items()
+}
+_HUNDRED: Final = {f"{unit} {cent}": digit for unit, digit in _UNITS.items() if digit != "1" for cent in ("cent", "cents")} | {"cent": "1"}
+_HUNDREDS: Final = {hundred: digit + "00" for hundred, digit in _HUNDRED.items()} | {
+    f"{hundred} {rest}": digit + two for hundred, digit in _HUNDRED.items() for rest, two in _SMALL.items()
+}
 
 FRENCH: Final = Language(
     code="fr",

@@ -16,7 +16,7 @@ _TEENS: Final = listed("zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn sie
 _TENS: Final = listed("zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig", 20, 10) | {"dreissig": "30", "fuenfzig": "50"}
 _UNITS: Final = {word: digit for word, digit in _DIGITS.items() if digit not in "01"} | {"ein": "1"}
 _PAIRS: Final = {f"{unit}und{ten}": tens[0] + digit for ten, tens in _TENS.items() for unit, digit in _UNITS.items()}
-_HUNDREDS: Final = {f"{unit}hundert": digit + "00" for unit, digit in _UNITS.items()}
+_HUNDREDS: Final = {f"{unit}{gap}hundert": digit + "00" for unit, digit in _UNITS.items() for gap in ("", " ")}
 _TIMES: Final = {"doppel": 2, "zweimal": 2, "zweimal die": 2, "dreimal": 3, "dreimal die": 3, "viermal": 4, "viermal die": 4}
 
 GERMAN: Final = Language(

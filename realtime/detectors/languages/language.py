@@ -42,8 +42,9 @@ def listed(words: str, first: int = 0, step: int = 1) -> dict[str, str]:
 
 
 def repeated(times: Mapping[str, int], units: Mapping[str, str]) -> dict[str, str]:
-    """`double four` and the like."""
-    return {f"{word} {unit}": digit * count for word, count in times.items() for unit, digit in units.items()}
+    """`double four` and the like, also with the digit written."""
+    known = {**units, **dict(zip("0123456789", "0123456789", strict=True))}
+    return {f"{word} {unit}": digit * count for word, count in times.items() for unit, digit in known.items()}
 
 
 def set_of(words: str) -> frozenset[str]:
