@@ -161,5 +161,8 @@ class Passage:
 
 def _common(one: str, other: str) -> int:
     """How many characters two texts begin with in common."""
-    length = min(len(one), len(other))
-    return next((place for place in range(length) if one[place] != other[place]), length)
+    same, differs = 0, min(len(one), len(other)) + 1
+    while differs - same > 1:
+        middle = (same + differs) // 2
+        same, differs = (middle, differs) if one[same:middle] == other[same:middle] else (same, middle)
+    return same

@@ -158,6 +158,58 @@ def test_what_is_held_is_bounded_in_time() -> None:
     assert talk.said() == "hello there "
 
 
+STEPS = st.lists(st.tuples(st.text("ab 1", max_size=40), st.sampled_from([0.0, 0.05, 0.2, 0.31])), max_size=15)
+
+
+@settings(max_examples=100, deadline=None)
+@given(STEPS)
+def test_whatever_the_pace_nothing_is_lost_and_nothing_waits_longer_than_it_may(steps: list[tuple[str, float]]) -> None:
+    talk = Talk(policy("redact"))
+    sent, arrived = "", [(0, 100.0)]
+    for piece, pause in steps:
+        sent += piece
+        arrived.append((len(sent), talk.now))
+        talk.server(delta(piece))
+        while (due := talk.judge.deadline) is not None and due <= talk.now + pause:
+            pause -= due - talk.now
+            talk.later(due - talk.now)
+        talk.now += pause
+        crossed = talk.said()
+        assert sent.startswith(crossed)
+        assert len(sent) - len(crossed) <= 64
+        assert all(len(crossed) >= length for length, at in arrived if at + 0.3 < talk.now)
+    talk.server(done(sent))
+    assert talk.said() == sent
+    assert talk.judge.deadline is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXTS, st.lists(st.integers(0, 60), max_size=6))
+def test_monitoring_leaves_any_pieces_as_they_are(text: str, cuts: list[int]) -> None:
+    talk = Talk(policy("redact"), policy("block"), policy("allow", words("hello")), monitor=True)
+    for piece in pieces(text, *(min(cut, len(text)) for cut in cuts)):
+        assert talk.server(delta(piece)) == [json.dumps(delta(piece)).encode()]
+        assert talk.verdict is None
+
+
+DRAFTS = st.lists(st.text("ab 1", max_size=90), min_size=1, max_size=6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(DRAFTS)
+def test_drafts_show_the_beginning_of_the_newest_text(drafts: list[str]) -> None:
+    talk = Talk(policy("redact"))
+    for draft in filter(None, drafts):
+        talk.server({"type": "conversation.item.input_audio_transcription.updated", "item_id": "u1", "transcript": draft})
+        assert draft.startswith(talk.events[-1]["transcript"])
+        assert len(draft) - len(talk.events[-1]["transcript"]) <= 64
+        talk.now += 0.1
+    final = drafts[-1]
+    if final:
+        talk.later(1)
+        assert talk.events[-1]["transcript"] == final
+
+
 def test_pieces_of_our_own_have_ids_of_their_own_and_nothing_of_other_words() -> None:
     talk = Talk(policy("redact"))
     talk.server(delta("hello ", logprobs=[{"token": "hello"}], obfuscation="x"))
