@@ -121,7 +121,8 @@ def page(
     """Copies of the records from `offset` on, at most `limit`, ordered by a moment; days that the page does not reach are not looked at."""
 
     def in_order(day: str) -> list[Row]:
-        return sorted(of_day(day), key=lambda record: str(record.get(by)), reverse=order == "desc")
+        rows = sorted(of_day(day), key=lambda record: str(record.get(by)))
+        return rows if order == "asc" else rows[::-1]
 
     rows = chain.from_iterable(map(in_order, sorted(days, reverse=order == "desc")))
     return deepcopy(list(islice(rows, offset, None if limit is None else offset + limit)))
