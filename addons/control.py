@@ -30,6 +30,7 @@ class _Server(uvicorn.Server):
 
 Live = Callable[[], list[dict[str, Any]]]
 Kill = Callable[[str], bool]
+KillKey = Callable[[str], list[str]]
 Numbers = Callable[[], Snapshot]
 
 
@@ -37,7 +38,16 @@ class MakeApp(Protocol):
     """Makes what answers on the control port: an ASGI application over the log, the live sessions and what ends one."""
 
     def __call__(
-        self, log: LogReader, live: Live, token: str, kill: Kill, *, numbers: Numbers, gateway: str, hosts: tuple[str, ...]
+        self,
+        log: LogReader,
+        live: Live,
+        token: str,
+        kill: Kill,
+        *,
+        kill_key: KillKey,
+        numbers: Numbers,
+        gateway: str,
+        hosts: tuple[str, ...],
     ) -> Any: ...
 
 
@@ -79,7 +89,9 @@ class Control:
             raise
         self.port = listener.getsockname()[1]
         log = self.tap.log.reader
-        app = self.make_app(log, self.live, self.token, self.kill, numbers=self.numbers, gateway=gateway, hosts=(host,))
+        app = self.make_app(
+            log, self.live, self.token, self.kill, kill_key=self.kill_key, numbers=self.numbers, gateway=gateway, hosts=(host,)
+        )
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False, ws="none", loop="none")
         self._server = _Server(config)
         self._task = asyncio.get_running_loop().create_task(self._server.serve(sockets=[listener]), name="control port")
@@ -91,6 +103,11 @@ class Control:
         if found is not None:
             found[1].close(Close(1008, "ended by the operator"), "kill")
         return found is not None
+
+    def kill_key(self, key: str) -> list[str]:
+        """End all live sessions of a key by hand, those of its ephemeral keys too; returns their ids."""
+        found = [session.id for session, _ in self.tap.live.values() if session.principal == key]
+        return [session for session in found if self.kill(session)]
 
     async def stop(self) -> None:
         """Finish open requests and close the listener."""

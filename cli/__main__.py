@@ -18,6 +18,7 @@ from cli.errors import Failure
 from cli.explain import explain
 from cli.findings import findings
 from cli.keys import keys
+from cli.kill import kill
 from cli.output import print_failure
 from cli.run import run
 from cli.sessions import sessions
@@ -28,6 +29,7 @@ from cli.start import start
 from cli.tail import tail
 from cli.test import test
 from cli.tokens import tokens
+from cli.usage import usage
 
 _PASS_ON: Final = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 _STOP_AT_COMMAND: Final = {"allow_interspersed_args": False}
@@ -55,6 +57,8 @@ app.command()(sessions)
 app.command()(show)
 app.command()(tail)
 app.command()(findings)
+app.command()(usage)
+app.command()(kill)
 app.command(context_settings=_STOP_AT_COMMAND)(run)
 app.command(context_settings=_PASS_ON)(simulator)
 app.command()(completion)

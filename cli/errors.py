@@ -25,6 +25,7 @@ KINDS: Final[dict[str, Kind]] = {
     "VT105": Kind(BAD_INPUT, "An option or argument has a value that cannot be used."),
     "VT106": Kind(FAILED, "No proxy with an intercept door is running, and none could be started."),
     "VT107": Kind(FAILED, "The demonstration did not run to its end."),
+    "VT108": Kind(FAILED, "No proxy serves this data folder, or its control port does not answer."),
 }
 """Every code a command can fail with; docs/cli.md lists them."""
 

@@ -1,4 +1,7 @@
-"""`run.json` in the data folder: where the running proxy listens, for the commands that look for it. It holds no token."""
+"""Two files in the data folder, for the commands that look for a running proxy, readable by their owner only.
+
+`run.json` says where it listens and holds no token; `control.token` is the token of its control port, new with every start.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 NAME: Final = "run.json"
+CONTROL: Final = "control.token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +26,40 @@ class Running:
     control: str
 
 
-def write_running(data: Path, running: Running) -> None:
-    """Replaces the file in one step, readable by its owner only."""
-    made = data / f".{NAME}.{running.pid}"
-    descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(asdict(running), file)
-    made.replace(data / NAME)
+def write_running(data: Path, running: Running, token: str) -> None:
+    """Replaces each file in one step."""
+    _write(data / CONTROL, token, running.pid)
+    _write(data / NAME, json.dumps(asdict(running)), running.pid)
 
 
 def remove_running(data: Path, pid: int) -> None:
-    """Removes the file of this process; a newer proxy's file stays."""
+    """Removes the files of this process; a newer proxy's stay."""
     found = _read(data)
     if found is not None and found.pid == pid:
         (data / NAME).unlink(missing_ok=True)
+        (data / CONTROL).unlink(missing_ok=True)
 
 
 def find_running(data: Path) -> Running | None:
     """The proxy that serves this data folder, or None when there is none or its process is gone."""
     found = _read(data)
     return found if found is not None and _alive(found.pid) else None
+
+
+def read_token(data: Path) -> str | None:
+    """The token of the control port; None where no proxy has left one, or it cannot be read."""
+    try:
+        return (data / CONTROL).read_text() or None
+    except OSError:
+        return None
+
+
+def _write(target: Path, text: str, pid: int) -> None:
+    made = target.with_name(f".{target.name}.{pid}")
+    descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    made.replace(target)
 
 
 def _read(data: Path) -> Running | None:

@@ -63,7 +63,7 @@ def start(
 
         def on_ready(ready: Ready) -> None:
             bar.stop()
-            write_running(data, Running(os.getpid(), ready.gateway, ready.intercept, ready.control))
+            write_running(data, Running(os.getpid(), ready.gateway, ready.intercept, ready.control), ready.token)
             if not quiet:
                 console = out() if sys.stdout.isatty() else err()
                 console.print(banner(known, ready, first_key, os.environ, rules.parent), soft_wrap=True)

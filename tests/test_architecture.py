@@ -153,7 +153,10 @@ def test_every_public_function_and_class_says_what_it_is(package: str) -> None:
     assert silent == []
 
 
-@pytest.mark.parametrize("words", [["sessions"], ["show", "ses_0"], ["tail", "--json"], ["keys", "list"], ["--help"]], ids=" ".join)
+READING = (["sessions"], ["show", "ses_0"], ["tail", "--json"], ["usage", "--json"], ["keys", "list"], ["--help"])
+
+
+@pytest.mark.parametrize("words", READING, ids=" ".join)
 def test_commands_that_only_read_start_without_the_proxy(words: list[str], tmp_path: Path) -> None:
     """mitmproxy, price tables and provider clients take seconds to import."""
     heavy = ("mitmproxy", "genai_prices", "openai", "uvicorn", "starlette")

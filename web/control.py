@@ -41,6 +41,7 @@ from web.sound import Sound
 Record = dict[str, Any]
 Live = Callable[[], list[Record]]
 Kill = Callable[[str], bool]
+KillKey = Callable[[str], list[str]]
 Numbers = Callable[[], Snapshot]
 
 
@@ -91,12 +92,23 @@ class SessionLog(Protocol):
     ) -> list[Record]: ...
 
 
-def make_app(log: SessionLog, live: Live, token: str, kill: Kill, *, numbers: Numbers, gateway: str, hosts: Collection[str] = ()) -> Guard:
+def make_app(
+    log: SessionLog,
+    live: Live,
+    token: str,
+    kill: Kill,
+    *,
+    kill_key: KillKey,
+    numbers: Numbers,
+    gateway: str,
+    hosts: Collection[str] = (),
+) -> Guard:
     """The control port as an ASGI application; `gateway` is HOST:PORT of that door, `numbers` what the metrics page shows.
 
-    `live`, `numbers` and `kill` are called on the event loop; `kill` is False for unknown ids.
+    `live`, `numbers`, `kill` and `kill_key` are called on the event loop; `kill` is False for unknown ids, `kill_key` returns the ids of
+    the sessions that it ended.
     """
-    control = _Control(log, live, kill)
+    control = _Control(log, live, kill, kill_key)
     app = Starlette(
         routes=[
             Route("/healthz", control.health),
@@ -104,6 +116,7 @@ def make_app(log: SessionLog, live: Live, token: str, kill: Kill, *, numbers: Nu
             Route("/api/sessions", control.sessions),
             Route("/api/sessions/{id}", control.session),
             Route("/api/sessions/{id}/kill", control.kill, methods=["POST"]),
+            Route("/api/keys/{id}/kill", control.kill_key, methods=["POST"]),
             Route("/api/logs/sessions/{id}", control.turns),
             Route("/api/findings", control.findings),
             *Sound(log.folder.parent, control.find).routes,
@@ -115,10 +128,11 @@ def make_app(log: SessionLog, live: Live, token: str, kill: Kill, *, numbers: Nu
 
 
 class _Control:
-    def __init__(self, log: SessionLog, live: Live, kill: Kill) -> None:
+    def __init__(self, log: SessionLog, live: Live, kill: Kill, kill_key: KillKey) -> None:
         self._log = log
         self._live = live
         self._kill = kill
+        self._kill_key = kill_key
 
     async def health(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -162,6 +176,11 @@ class _Control:
         if not self._kill(found["id"]):
             raise Refused(409, "this session is over", code="session_closed")
         return JSONResponse({"id": found["id"], "killed": True}, 202)
+
+    async def kill_key(self, request: Request) -> Response:
+        """`{id, killed}`: the ids of the sessions that are ended; the key itself still works."""
+        key = request.path_params["id"]
+        return JSONResponse({"id": key, "killed": self._kill_key(key)}, 202)
 
     async def _unlogged(self, live: dict[str, Record], conditions: dict[str, Any]) -> list[Record]:
         """Live sessions that fit and are not in the log, because it keeps no records or cannot be written."""

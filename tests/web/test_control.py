@@ -78,6 +78,9 @@ class Proxy:
         self.killed.append(session)
         return any(record["id"] == session for record in self.now)
 
+    def kill_key(self, key: str) -> list[str]:
+        return [record["id"] for record in self.now if record["principal"] == key]
+
 
 def numbers() -> Snapshot:
     return Snapshot({"websocket": 1}, 0, {}, 1, False, 0, 0, 0, [])
@@ -116,7 +119,9 @@ class Server(uvicorn.Server):
 @pytest.fixture
 async def client(log: LogReader, proxy: Proxy) -> AsyncIterator[httpx.AsyncClient]:
     listener = socket.create_server(("127.0.0.1", 0))
-    app = make_app(log, proxy.live, TOKEN, proxy.kill, numbers=numbers, gateway="127.0.0.1:8787", hosts=("voice.internal",))
+    app = make_app(
+        log, proxy.live, TOKEN, proxy.kill, kill_key=proxy.kill_key, numbers=numbers, gateway="127.0.0.1:8787", hosts=("voice.internal",)
+    )
     server = Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
     task = asyncio.create_task(server.serve([listener]))
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -339,3 +344,10 @@ async def test_kill(client: httpx.AsyncClient, proxy: Proxy) -> None:
     assert (await client.post("/api/sessions/none/kill")).status_code == 404
     assert (await client.get("/api/sessions/ses_4/kill")).status_code == 405
     assert proxy.killed == ["ses_4", "ses_1"]
+
+
+async def test_all_sessions_of_a_key_are_killed_at_once(client: httpx.AsyncClient) -> None:
+    found = await client.post("/api/keys/kiosk/kill")
+    assert (found.status_code, found.json()) == (202, {"id": "kiosk", "killed": ["ses_4"]})
+    assert (await client.post("/api/keys/nobody/kill")).json()["killed"] == []
+    assert (await client.get("/api/keys/kiosk/kill")).status_code == 405
