@@ -125,7 +125,7 @@ class Strand:
             await self.to_channel.run(send)
         except ChannelError as error:
             if error.code != "not_open":
-                self._fail(f"an event for the {self._name} cannot be sent: {error.message}")
+                self._fail(f"to the {self._name}: {error.message}")
             self.to_channel.discard()
 
     async def _send(self, socket: Connection) -> None:
