@@ -102,6 +102,12 @@ class Listener:
         self._cut(reason)
         self.hand_over()
 
+    def end(self) -> None:
+        """Keep nothing any more, also not what was gathered."""
+        self.truncated = True
+        self.spool.failed = "erased"
+        self._entries.clear()
+
     def _sound(self, kind: int, signal: AudioIn | AudioOut, form: AudioFormat | None, at: float, turn: int, item: int) -> None:
         size = signal.size
         if not size:

@@ -32,6 +32,7 @@ from addons.mint import Mint
 from addons.policing import Policing
 from addons.refusals import Refusals
 from addons.relay import RelayLayer
+from addons.retention import Retention
 from addons.room import Room
 from addons.routing import Routing
 from addons.rules import RulesWatch
@@ -98,6 +99,7 @@ class Pipeline:
         self.sounds = Sounds(tap)
         meter = Meter(tap)
         tap.over.append(partial(bill, tap.log))
+        self.retention = Retention(tap, self.sounds)
         self.sessions = Sessions(tap, [Secrecy(tap.findings), Pin(tap.findings), Policing(tap), Turns()], self.sounds, meter)
         admission = Admission(tap, Room(tap, meter), self.simulator.url)
         dialling = Dialling(tap)
@@ -120,6 +122,7 @@ class Pipeline:
             self.doors,
             self.sessions,
             self.sounds,
+            self.retention,
             CorsHeaders(),
             Answered(deadlines),
         ]
@@ -132,6 +135,7 @@ class Pipeline:
         """Shut down in order: nothing new, live sessions told and recorded, then the rest."""
         await self.sessions.drain()
         await self.calls.drain()
+        await self.retention.drain()
         await self.sounds.drain()
         await self.simulator.stop()
 

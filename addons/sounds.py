@@ -1,4 +1,4 @@
-"""Recorded sound: which sessions are listened to, what is made of it when they end, what an earlier run left, and when it goes.
+"""Recorded sound: which sessions are listened to, what is made of it when they end, and what an earlier run left.
 
 Off (`log.audio: off`, the default) there is no listener, no thread and no process.
 """
@@ -28,7 +28,6 @@ from store.spool import SpoolWriter
 logger = logging.getLogger(__name__)
 
 FLUSH_SECONDS: Final = 0.5
-SWEEP_SECONDS: Final = 3600.0
 CALL_SECONDS: Final = 10.0
 """How long the media process may take to complete its files after a call."""
 DRAIN_SECONDS: Final = 10.0
@@ -51,11 +50,12 @@ class Sounds:
         """What is known of recordings that are being made, by folder."""
         self._calls: set[str] = set()
         """Folders in which the media process writes."""
+        self._erased: set[str] = set()
+        """Folders of which nothing is kept any more, although something may still be made of them."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def running(self) -> None:
         self._start(self._watch(), "sound watch")
-        self._start(self._sweep(), "sound sweep")
 
     def listen(self, session: Session) -> None:
         """A session opened: listen to it if the rules say so."""
@@ -91,6 +91,38 @@ class Sounds:
         then = partial(asyncio.get_running_loop().call_soon_threadsafe, self._closed, listener.spool)
         self._writer.close(listener.spool, then)
 
+    @property
+    def busy(self) -> set[str]:
+        """Folders that are being written or made."""
+        return set(self._folders)
+
+    def release(self, folder: str) -> None:
+        """The sound in a folder is erased: nothing is written there any more, nor made of it."""
+        session = self._folders.pop(folder, None)
+        if session is None:
+            return
+        self._erased.add(folder)
+        self._calls.discard(folder)
+        self._ended.pop(folder, None)
+        listener = self._listeners.pop(session, None)
+        if listener is not None:
+            listener.end()
+            self._writer.close(listener.spool, lambda: None)
+        if (found := self.tap.live.get(session)) is not None:
+            found[0].listener, found[0].recording = None, {"state": "erased", "folder": folder}
+
+    async def make_leftovers(self) -> None:
+        """Have made what an earlier run left."""
+        try:
+            left = await asyncio.to_thread(soundfolder.leftovers, self.data)
+        except OSError as error:
+            logger.error("what an earlier run recorded cannot be read: %s: %s", error.filename, error.strerror or error)
+            return
+        for folder in left:
+            if folder not in self._folders:
+                self._folders[folder] = folder.rpartition("/")[2]
+                self._maker.add(folder)
+
     async def drain(self) -> None:
         """Wait, not for long, until everything that ended is made."""
         with suppress(TimeoutError):
@@ -121,6 +153,8 @@ class Sounds:
 
     def _closed(self, spool: Spool) -> None:
         """A spool is complete, or as complete as the disk allowed."""
+        if spool.folder in self._erased:
+            return
         if spool.failed is not None:
             self._ended[spool.folder]["failed"] = spool.failed
         if spool.folder in self._calls:
@@ -140,6 +174,9 @@ class Sounds:
 
     def _made(self, folder: str, found: dict[str, Any]) -> None:
         """A recording is ready, or will not be: its session's record says so, and a recording that is kept needs no spool."""
+        if folder in self._erased:
+            self._erased.discard(folder)
+            return
         known = self._ended.pop(folder, {})
         recording = {**known, **found, "truncated": known.get("truncated", False) or found.get("truncated", False)}
         recording["failed"] = known.get("failed") or found.get("failed")
@@ -159,27 +196,6 @@ class Sounds:
                     listener.hand_over()
                 elif not listener.truncated:
                     listener.cut("the rules do not allow it any more")
-
-    async def _sweep(self) -> None:
-        """At the start and every hour: remove what is too old. At the start also: have made what an earlier run left."""
-        left = await asyncio.to_thread(self._swept)
-        for folder in left:
-            if folder not in self._folders:
-                self._maker.add(folder)
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            await asyncio.to_thread(self._swept)
-
-    def _swept(self) -> list[str]:
-        """Sweep; returns what is left to be made."""
-        try:
-            removed = soundfolder.sweep(self.data, time.time() - self.tap.rules.log.retention.audio)
-            if removed:
-                logger.info("the sound of %d session(s) was older than log.retention.audio and is removed", removed)
-            return soundfolder.leftovers(self.data)
-        except OSError as error:
-            logger.error("old sound cannot be removed: %s: %s", error.filename, error.strerror or error)
-            return []
 
     def _start(self, work: Any, name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)

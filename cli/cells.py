@@ -11,7 +11,13 @@ from typing import Final
 
 _SIDES: Final = {"client": "from the client", "upstream": "from the provider"}
 
-_STATES: Final = {"recording": "being recorded", "making": "being made ready", "empty": "there was none", "failed": "could not be stored"}
+_STATES: Final = {
+    "recording": "being recorded",
+    "making": "being made ready",
+    "empty": "there was none",
+    "failed": "could not be stored",
+    "erased": "erased, or kept no longer",
+}
 
 
 def moment(text: str) -> datetime:

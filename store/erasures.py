@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from store.clock import stamp
 from store.contents import Place as ContentPlace
 from store.day import Day
+from store.days import file_of
 from store.lines import Row
 from store.writer import Writer
 
@@ -64,6 +65,10 @@ class Erasing(Writer):
     def session_marked(self, day: str, document: int, fields: Row) -> None:
         """Set fields of a session by its place."""
         self._day(day).sessions.amend(document, fields)
+
+    def remove_day(self, day: str) -> None:
+        """Remove the file of a day and its seals. May be called from any thread, for a day that is not open. Raises OSError."""
+        self._sealer.remove(file_of(self.folder, day))
 
     def destroy(self, places: Collection[ContentPlace]) -> int:
         """Destroy the keys of contents and remove them; returns how many there were. May be called from any thread. Raises OSError."""

@@ -47,6 +47,7 @@ class Sealer:
         self._sealed: dict[tuple[Path, Path], Head] = {}
         """By the file that holds the seals, and the day."""
         self._said = ""
+        """What kept it from sealing, which is said once."""
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log seal", daemon=True)
@@ -64,6 +65,13 @@ class Sealer:
             if not lacking:
                 self._waiting = {path: head for path, head in self._waiting.items() if path not in heads}
                 self._said = ""
+
+    def remove(self, path: Path) -> None:
+        """Remove the file of a day, then its seals. Raises OSError."""
+        with self._lock:
+            self._waiting.pop(path, None)
+            path.unlink(missing_ok=True)
+            path.with_suffix(SUFFIX).unlink(missing_ok=True)
 
     def stop(self) -> None:
         """Seal what is new, and end the thread."""
@@ -85,19 +93,15 @@ class Sealer:
                     _append(target, self._line(path, head))
                 self._sealed[target, path] = head
         except (OSError, ValueError) as error:
-            self._say(f"{path.name} cannot be sealed now: {error}")
+            if self._said != str(error):
+                logger.error("%s cannot be sealed now: %s", path.name, error)
+                self._said = str(error)
             return False
         return True
 
     def _line(self, path: Path, head: Head) -> bytes:
         self._key = self._key or SealKey(self._data)
         return self._key.seal(path.name, head, stamp(self._clock()))
-
-    def _say(self, text: str) -> None:
-        """Once for each failure."""
-        if text != self._said:
-            logger.error("%s", text)
-            self._said = text
 
 
 def _ends_with(path: Path, head: Head) -> bool:

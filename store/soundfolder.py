@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -82,23 +84,32 @@ def finish(data: Path, folder: str) -> None:
         path.rmdir()
 
 
-def sweep(data: Path, before: float) -> int:
-    """Remove the sound of sessions in which nothing changed since a Unix time; returns how many. Raises OSError."""
-    removed = 0
-    for _, path in list(sessions(data)):
-        if _changed(path) < before:
+def days(data: Path) -> list[str]:
+    """The days that have a folder, oldest first. Raises OSError."""
+    return [path.name for path in _folders(data / FOLDER, _DAY)]
+
+
+def of_day(data: Path, day: str) -> list[str]:
+    """The folders of a day, below `data`. Raises OSError."""
+    return [f"{FOLDER}/{day}/{path.name}" for path in _folders(data / FOLDER / day, _SESSION)]
+
+
+def remove(data: Path, folder: str) -> bool:
+    """Remove the sound of a session once nobody makes anything of it any more; False where there is none. Raises OSError."""
+    path = data / folder
+    try:
+        descriptor = os.open(path, _IN)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):  # another was quicker
             shutil.rmtree(path)
-            removed += 1
-    for day in list(_folders(data / FOLDER, _DAY)):
-        if not os.listdir(day):
-            os.rmdir(day)
-    return removed
-
-
-def _changed(path: Path) -> float:
-    with os.scandir(path) as entries:
-        times = [entry.stat(follow_symlinks=False).st_mtime for entry in entries]
-    return max(times, default=path.stat(follow_symlinks=False).st_mtime)
+    finally:
+        os.close(descriptor)
+    with suppress(OSError):  # other sessions are in it
+        path.parent.rmdir()
+    return True
 
 
 def _folders(path: Path, named: re.Pattern[str]) -> Iterator[Path]:

@@ -28,6 +28,11 @@ class State(AppendDB):
         return self.table("keys")
 
     @property
+    def erasures(self) -> AppendTable:
+        """What is to be erased, see `store.requests`."""
+        return self.table("erasures")
+
+    @property
     def tokens(self) -> AppendTable:
         """Ephemeral keys, see `store.tokens`."""
         return self.table("tokens")

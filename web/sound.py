@@ -28,6 +28,7 @@ _STATES: Final = {
     "making": "its sound is being made ready; try again in a moment",
     "empty": "there was no sound in it",
     "failed": "its sound could not be stored",
+    "erased": "its sound was erased, or log.retention.audio is over",
 }
 
 
