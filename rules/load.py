@@ -25,8 +25,8 @@ from rules.files import read_rules
 from rules.locate import Reporter
 from rules.locate import mask_secrets
 from rules.model import Rules
-from rules.policy import judge
 from rules.reach import REACH
+from rules.rehearsal import rehearse
 from rules.words import word_lists
 from rules.yamlload import Document
 from rules.yamlload import Path as KeyPath
@@ -114,7 +114,7 @@ def _check_tests(checked: Checked) -> None:
     lists = word_lists(checked.rules.words)
     for position, policy in enumerate(checked.rules.policies):
         for number, test in enumerate(policy.tests):
-            result = judge(policy, test, lists)
+            result = rehearse(policy, test, lists)
             if result != test.expect:
                 path = (*checked.path("policies", position, "tests"), number, "expect")
                 checked.report.add(path, "VT050", f"the policy {policy.id!r} should {_verb(test.expect)} here, and would {_verb(result)}")

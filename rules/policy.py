@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Annotated
@@ -28,11 +27,9 @@ from realtime.detectors import WORDS
 from realtime.detectors import Detector as Detecting
 from realtime.detectors import word_list
 from realtime.dialects import NAMES
-from realtime.frame import Frame
 from realtime.jsonpath import Path
 from realtime.jsonpath import PathError
 from realtime.jsonpath import compile_path
-from realtime.policies import Judge
 from realtime.policies import PolicySet
 from realtime.policies import policy as applied
 from realtime.policies.policy import Action
@@ -249,11 +246,3 @@ class Policy(Section):
 def compiled(policies: Iterable[Policy], lists: Mapping[str, Detecting], on_error: OnError, *, monitor: bool = False) -> PolicySet:
     """All policies of one generation of the rules; with `monitor` none of them changes anything. `lists` as in `When.condition`."""
     return PolicySet([policy.compiled(lists, on_error) for policy in policies], monitor=monitor)
-
-
-def judge(policy: Policy, test: PolicyTest, lists: Mapping[str, Detecting]) -> str:
-    """What `policy` alone does with the messages of `test`: its action, or `none`. `lists` as in `When.condition`."""
-    from_client = (test.from_ or policy.when.from_) != "server"
-    judge = Judge(PolicySet([policy.compiled(lists)]), test.dialect)
-    found = [judge.judge(Frame(from_client, json.dumps(event).encode()), 0.0).hits for event in test.event]
-    return policy.action if any(found) or judge.flush(0.0).hits else "none"
