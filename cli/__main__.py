@@ -14,6 +14,7 @@ from cli.completion import VARIABLE
 from cli.completion import completion
 from cli.demo import demo
 from cli.doctor import doctor
+from cli.erase import erase
 from cli.errors import Failure
 from cli.explain import explain
 from cli.findings import findings
@@ -30,6 +31,7 @@ from cli.tail import tail
 from cli.test import test
 from cli.tokens import tokens
 from cli.usage import usage
+from cli.verify import verify
 
 _PASS_ON: Final = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 _STOP_AT_COMMAND: Final = {"allow_interspersed_args": False}
@@ -59,6 +61,8 @@ app.command()(tail)
 app.command()(findings)
 app.command()(usage)
 app.command()(kill)
+app.command()(verify)
+app.command()(erase)
 app.command(context_settings=_STOP_AT_COMMAND)(run)
 app.command(context_settings=_PASS_ON)(simulator)
 app.command()(completion)

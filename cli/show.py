@@ -89,10 +89,11 @@ def _turn(turn: Mapping[str, Any], begun: datetime) -> Iterator[Text]:
     at = (moment(turn["started_at"]) - begun).total_seconds()
     head = f"turn {turn['index']}  at {at:.1f} s, {turn['status']}{f' ({turn["reason"]})' if turn.get('reason') else ''}"
     yield Text.assemble((plain(head), "bold"), f"  by {plain(turn['trigger'])}")
-    yield _said("user", "→", turn.get("input"), turn["input_chars"], turn["audio"]["in_seconds"])
+    why = turn.get("content", "not stored")
+    yield _said("user", "→", turn.get("input"), turn["input_chars"], turn["audio"]["in_seconds"], why)
     for call in turn["tool_calls"]:
         yield _tool(call)
-    yield _said("model", "←", turn.get("output"), turn["output_chars"], turn["audio"]["out_seconds"])
+    yield _said("model", "←", turn.get("output"), turn["output_chars"], turn["audio"]["out_seconds"], why)
     spans = [f"{name} {latency(turn['clocks'][key])}" for key, name in _LATENCIES.items() if key in turn["clocks"]]
     yield Text(f"   {', '.join(spans) or 'no latencies'}", style="dim")
     yield Text(f"   {tokens(turn['usage'])}, {cost(turn['cost'])}", style="dim")
@@ -100,9 +101,9 @@ def _turn(turn: Mapping[str, Any], begun: datetime) -> Iterator[Text]:
         yield Text(f"   error {plain(turn['error'].get('code'))}: {plain(turn['error'].get('message'))}", style="red")
 
 
-def _said(who: str, arrow: str, text: str | None, chars: int, seconds: float) -> Text:
-    """The words where they are stored, else how many there were."""
-    words = f"“{plain(text)}”" if text else f"{chars} characters, text not stored" if chars else "no words"
+def _said(who: str, arrow: str, text: str | None, chars: int, seconds: float, why: str) -> Text:
+    """The words where they are stored, else how many there were and why they are not there."""
+    words = f"“{plain(text)}”" if text else f"{chars} characters, text {why}" if chars else "no words"
     sound = f"  [{seconds:.1f} s audio]" if seconds else ""
     style = "cyan" if arrow == "→" else "magenta"
     return Text.assemble((f" {arrow} {who:<6}", style), words, (sound, "dim"))
