@@ -36,7 +36,7 @@ _CONTROLS: Final[dict[str, tuple[int, int]]] = {
     "release": (1, 1),
     "cancel": (2, 2),
     "warn": (3, 19),
-    "refuse": (2, 26),
+    "refuse": (2, 2),
     "kill": (2, 24),
     "blank": (4, 11),
     "count": (3, 20),
@@ -59,7 +59,6 @@ _DISPOSITIONS: Final = {
     20: "Count",
     21: "Reset",
     24: "Access Revoked",
-    26: "Unauthorized",
 }
 _KEPT_BACK: Final = frozenset({"redact", "blank"})
 
