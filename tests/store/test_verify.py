@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import random
+import hashlib
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +16,11 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from store.chain import digest
 from store.chain import linked
+from store.clock import utc_now
 from store.log import Log
+from store.log import LogReader
 from store.table import AppendDB
 from store.verify import Report
 from store.verify import verify
@@ -55,8 +59,6 @@ def _file(data: Path, day: int) -> Path:
 
 def _rewritten(lines: list[bytes], start: int, prev: str) -> list[bytes]:
     """Lines from `start` on with links that fit again, as one makes them who knows how."""
-    from store.chain import digest
-
     made = lines[:start]
     for number, line in enumerate(lines[start:], start):
         bare = line[: line.rindex(b',"seq":')] + b"}\n"
@@ -101,8 +103,6 @@ def changes(draw: st.DrawFn, lines: list[bytes]) -> Change:
             count = draw(st.integers(1, 3))
             number = max(1, number)
             forged = [b'{"table":"turns","at":"x","seq":0,"prev":""}'] * count
-            from store.chain import digest
-
             whole = _rewritten([*made[:number], *forged], number, digest(made[number - 1]))
             made = [*whole, *lines[number:]]
         case "repeat":
@@ -125,8 +125,6 @@ def changes(draw: st.DrawFn, lines: list[bytes]) -> Change:
             made = [*made[:-1], b"cut" + made[-1]]
             number = len(made) - 1
         case "rewrite":
-            from store.chain import digest
-
             number = max(1, number)
             made[number] = made[number].replace(b'"at":"2026', b'"at":"2025')
             made = _rewritten(made, number, digest(made[number - 1]))
@@ -147,3 +145,144 @@ def test_every_change_is_found_at_its_line(data: Path, drawn: st.DataObject) -> 
         assert _first(verify(data)) == (path.name, change.at + 1), change.name
     finally:
         path.write_bytes(before)
+
+
+def test_a_seal_that_was_changed_or_made_by_another(data: Path, tmp_path: Path) -> None:
+    seals = _file(data, 1).with_suffix(".seals")
+    before = seals.read_bytes()
+    seals.write_bytes(before.replace(b'"seq":14', b'"seq":13'))
+    assert _first(verify(data)) == (seals.name, 1)
+    assert "signature does not fit" in str(verify(data).bad)
+    seals.write_bytes(b"nothing\n" + before)
+    assert "cannot be read" in str(verify(data).bad)
+    seals.write_bytes(before)
+    other = Log.open(tmp_path / "other")
+    other.session_opened({"id": "s", "started_at": "2026-11-21T00:00:00.000Z"})
+    other.close()
+    assert _first(verify(data, public=tmp_path / "other" / "seal.pub")) == (f"{DAYS[0]}.seals", 1)
+    assert verify(data, public=data / "seal.pub").bad is None
+
+
+@pytest.mark.parametrize("day", [0, 1, 2])
+def test_a_day_that_is_gone(data: Path, day: int) -> None:
+    _file(data, day).unlink()
+    assert _first(verify(data)) == (_file(data, day).name, 1)
+    _file(data, day).with_suffix(".seals").unlink()
+    found = verify(data).bad
+    if day == 2:
+        assert found is None, "nothing in the folder says that there was a third day"
+    else:
+        assert "the first line of" in str(found)
+
+
+def test_what_the_anchor_says(tmp_path: Path, clock: Any, make_session: Make) -> None:
+    anchor = tmp_path / "elsewhere"
+    log = Log.open(tmp_path / "data", clock=clock, anchor=anchor)
+    for name in "abc":
+        log.session_opened(make_session(name))
+        log.commit()
+        log._sealer.seal()
+    log.close()
+    assert verify(tmp_path / "data", anchor=anchor).bad is None
+    file = tmp_path / "data" / "log" / f"{DAYS[0]}.jsonl"
+    lines, seals = file.read_bytes().splitlines(True), file.with_suffix(".seals").read_bytes().splitlines(True)
+    assert (len(lines), len(seals)) == (4, 3)
+    file.write_bytes(b"".join(lines[:-1]))
+    file.with_suffix(".seals").write_bytes(b"".join(seals[:-1]))
+    assert verify(tmp_path / "data").bad is None, "to a folder that was set back nothing can be seen from inside"
+    assert _first(verify(tmp_path / "data", anchor=anchor)) == (file.name, 4)
+
+
+def _content(data: Path, session: str) -> Path:
+    return next((data / "content").glob(f"*/{session}.jsonl"))
+
+
+@pytest.mark.parametrize("what", ["flip", "delete", "empty", "foreign key", "another session's", "file"])
+def test_texts_that_were_changed(data: Path, what: str) -> None:
+    path = _content(data, "b1")
+    lines = path.read_bytes().splitlines(True)
+    assert len(lines) == 11
+    match what:
+        case "flip":
+            lines[3] = lines[3].replace(lines[3][-20:-10], b"AAAAAAAAAA")
+        case "delete":
+            del lines[3]
+        case "empty":
+            lines = lines[:3]
+        case "foreign key":
+            lines[0] = _content(data, "a1").read_bytes().splitlines(True)[0]
+        case "another session's":
+            lines = _content(data, "a1").read_bytes().splitlines(True)
+    path.write_bytes(b"".join(lines))
+    if what == "file":
+        path.unlink()
+    found = verify(data).bad
+    assert found is not None
+    assert found.bad is not None
+    line = {"flip": 11, "delete": 11, "empty": 11}.get(what, 10)
+    assert (found.file, found.bad.line) == (f"{DAYS[1]}.jsonl", line), found.bad.why
+    assert ("was changed" in found.bad.why) == (what in ("flip", "foreign key"))
+
+
+def test_a_file_from_before_there_was_a_chain(tmp_path: Path, clock: Any, make_session: Make) -> None:
+    file = tmp_path / "log" / f"{DAYS[0]}.jsonl"
+    AppendDB(file, clock=clock).table("sessions").insert(make_session("old"))
+    report = verify(tmp_path)
+    assert (report.bad, report.files[0].unchained, report.files[0].lines) == (None, 2, 2)
+    log = Log.open(tmp_path, clock=clock)
+    log.recover(clock())
+    log.session_opened(make_session("new"))
+    assert [record["id"] for record in log.sessions(order="asc")] == ["old", "new"]
+    log.close()
+    report = verify(tmp_path)
+    assert (report.bad, report.files[0].unchained, report.files[0].lines, report.files[0].sealed) == (None, 2, 5, 5)
+    assert [record["id"] for record in LogReader(tmp_path).sessions(order="asc")] == ["old", "new"]
+    file.write_bytes(file.read_bytes().replace(b'"kiosk"', b'"other"', 1))
+    assert _first(verify(tmp_path)) == (file.name, 1)
+
+
+def test_an_edit_of_a_closed_day_stays_in_the_chain(data: Path) -> None:
+    with AppendDB(_file(data, 0)) as db:
+        db.table("sessions").update({"grouping": "x"}, doc_ids=[1])
+        db.table("sessions").update({"grouping": "y"}, doc_ids=[1])
+    report = verify(data)
+    assert (report.bad, report.files[0].lines, report.files[0].sealed) == (None, 17, 15)
+    log = Log.open(data)
+    log.recover(utc_now())
+    log.session_changed("a0", {"grouping": "z"})
+    log.close()
+    report = verify(data)
+    assert (report.bad, report.files[0].lines, report.files[0].sealed) == (None, 18, 18)
+
+
+def test_a_copy_of_a_log_that_is_being_written(tmp_path: Path, clock: Any, make_session: Make, make_turn: Make) -> None:
+    log = Log.open(tmp_path / "data", clock=clock, seal_every=0.01)
+    log.session_opened(make_session("s"))
+    for index in range(200):
+        log.turn_written(make_turn("s", index, input=f"said {index}"))
+        if index % 40 == 0:
+            log.commit()
+            shutil.copytree(tmp_path / "data", tmp_path / f"copy{index}")
+            assert verify(tmp_path / f"copy{index}").bad is None
+            assert verify(tmp_path / "data").bad is None
+    log.close()
+    report = verify(tmp_path / "data")
+    assert (report.texts, report.files[0].lines, report.files[0].sealed) == (200, 202, 202)
+
+
+def test_the_example_of_the_page(data: Path) -> None:
+    """What `docs/audit.md` says of a line can be computed from the file alone."""
+    for day in range(3):
+        prev = hashlib.sha256(b"").hexdigest()
+        for number, line in enumerate(_file(data, day).read_bytes().splitlines()):
+            made = json.loads(line)
+            assert (made["seq"], made["prev"]) == (number, prev)
+            prev = hashlib.sha256(line).hexdigest()
+    first = json.loads(_file(data, 1).read_bytes().splitlines()[0])
+    last = _file(data, 0).read_bytes().splitlines()[-1]
+    assert first["after"] == {
+        "file": f"{DAYS[0]}.jsonl",
+        "chain": json.loads(_file(data, 0).read_bytes().splitlines()[0])["chain"],
+        "seq": 14,
+        "head": hashlib.sha256(last).hexdigest(),
+    }
