@@ -114,7 +114,8 @@ class Admission:
     async def _of_call(self, flow: http.HTTPFlow, caller: Caller, call: Call) -> Admitted:
         """What stands in the registry goes before anything the client says; the key is asked anew."""
         key, target = caller.key, call.target
-        if key is not None and target.model is not None and not allows(key, target.model, target.provider):
+        ends = caller.endpoint.endpoint == "hangup"
+        if not ends and key is not None and target.model is not None and not allows(key, target.model, target.provider):
             raise NotAdmitted(403, "model_not_allowed", f"key {key.id} may not use the model {target.model[:80]!r}", param="model")
         config = self.tap.rules.providers.get(target.provider)
         if config is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from dataclasses import dataclass
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -21,16 +22,19 @@ from addons.admission import Admission
 from addons.admission import Admitted
 from addons.admission import NotAdmitted
 from addons.answers import refusal
+from addons.awaited import Awaited
 from addons.calloffer import AFTERWARDS
+from addons.calloffer import judged
 from addons.handshake import REQUEST
 from addons.handshake import relayed
 from addons.handshake import rewrite
+from addons.opening import pin_for
 from addons.registry import Call
+from addons.seam import ANSWERED
 from addons.sidecar import Sidecar
 from addons.tap import Tap
 from providers import KINDS
 from providers.base import ProviderError
-from providers.base import Upstream
 from providers.tails import CONTROLS
 from realtime.framing import Close
 from realtime.secrecy import Secret
@@ -39,7 +43,16 @@ from realtime.session import CallLink
 logger = logging.getLogger(__name__)
 
 _CONTROL: Final = "voicetap.call_control"
-"""Key of `flow.metadata`: what was asked of a call, and for whom."""
+"""Key of `flow.metadata`: what is `Asked`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of a call at its provider, and for whom."""
+
+    caller: Caller
+    admitted: Admitted
+    waiting: Awaited
 
 
 class CallControl:
@@ -65,11 +78,14 @@ class CallControl:
             flow.response = refusal(500, "the proxy failed to handle this request; its log says why", code="internal_error")
 
     def response(self, flow: http.HTTPFlow) -> None:
-        asked: tuple[Caller, Admitted] | None = flow.metadata.get(_CONTROL)
+        asked: Asked | None = flow.metadata.get(_CONTROL)
         response = flow.response
         if asked is None or response is None:
             return
-        caller, admitted = asked
+        asked.waiting.over()
+        if ANSWERED in flow.metadata:
+            return
+        caller, admitted = asked.caller, asked.admitted
         gone = admitted.call is not None and response.status_code == HTTPStatus.NOT_FOUND
         if response.status_code < 400 or (gone and admitted.ask.endpoint.endpoint == "hangup"):
             self._done(caller, admitted)
@@ -77,6 +93,11 @@ class CallControl:
         else:
             secret = Secret((admitted.account.credential or "").encode())
             flow.response = relayed(admitted.target.provider, response, secret)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        """The client did not wait."""
+        if (asked := flow.metadata.get(_CONTROL)) is not None:
+            asked.waiting.over()
 
     async def _ask(self, flow: http.HTTPFlow, caller: Caller) -> None:
         session = _configuration(flow.request) if caller.endpoint.endpoint == "accept" else {}
@@ -91,15 +112,14 @@ class CallControl:
         upstream_id = call.link.upstream_id if call is not None else caller.endpoint.call_id
         ask = replace(admitted.ask, call_id=upstream_id, model=None)
         upstream = KINDS[admitted.config.kind].http(admitted.account, ask)
-        self._send(flow, caller, replace(admitted, ask=ask), upstream)
-        if named and admitted.target.upstream_model not in (None, named):
-            flow.request.content = json.dumps({**session, "model": admitted.target.upstream_model}).encode()
-
-    def _send(self, flow: http.HTTPFlow, caller: Caller, admitted: Admitted, upstream: Upstream) -> None:
-        flow.metadata[_CONTROL] = caller, admitted
-        body = flow.request.content
+        body = flow.request.content or b""
+        if caller.endpoint.endpoint == "accept":
+            now = time.monotonic()
+            body = judged(pin_for(self.tap, caller.key, admitted.target, admitted.config, upstream, now), body or b"{}", now) or body
         rewrite(flow, caller.presented, admitted.config, upstream, REQUEST)
         flow.request.content = body
+        waiting = Awaited(self.tap, flow, admitted.target.provider)
+        flow.metadata[_CONTROL] = Asked(caller, replace(admitted, ask=ask), waiting)
 
     async def _hang_up(self, call: Call) -> None:
         """End what of the call is here; the provider is asked for the rest."""
@@ -128,7 +148,7 @@ def _without_provider(caller: Caller) -> http.Response:
 def _configuration(request: http.Request) -> dict[str, Any]:
     """The session that a call is accepted with. Raises NotAdmitted."""
     try:
-        session = json.loads(request.content or b"{}")
+        session = json.loads((request.content or b"{}").decode())
     except (ValueError, RecursionError):
         raise NotAdmitted(400, "bad_session", "the body is not valid JSON") from None
     if not isinstance(session, dict):

@@ -20,6 +20,7 @@ from addons.tap import Tap
 from providers import KINDS
 from providers.base import Upstream
 from realtime.frame import Frame
+from realtime.pin import ModelPin
 from realtime.session import CallLink
 from realtime.session import Session
 from store.tokens import Token
@@ -47,18 +48,24 @@ def configured(body: CallBody, token: Token | None) -> CallBody:
 
 
 def checked(body: CallBody, session: Session) -> CallBody:
-    """The offer with the model names that the provider knows. Raises NotAdmitted for a model that is not allowed, or may be another one.
-
-    A configuration in an offer is what `session.update` would say, and is judged as that.
-    """
+    """The offer with the model names that the provider knows. Raises NotAdmitted as `judged`."""
     if body.session is None:
         return body
-    said = Frame(True, b'{"type":"session.update","session":' + body.session_text + b"}", at=session.opened)
-    verdict = session.pin.check(said)
+    text = judged(session.pin, body.session_text, session.opened)
+    return body if text is None else body.configured(json.loads(text))
+
+
+def judged(pin: ModelPin, configuration: bytes, now: float) -> bytes | None:
+    """A session's configuration (a JSON object) with the model names that the provider knows; None where it has them already.
+
+    It is what `session.update` would say, and is judged as that. Raises NotAdmitted for a model that is not allowed, or that another
+    reader may find in it.
+    """
+    verdict = pin.check(Frame(True, b'{"type":"session.update","session":' + configuration + b"}", at=now))
     if verdict is None or verdict.action == "pass":
-        return body
+        return None
     if verdict.action == "replace":
-        return body.configured(json.loads(verdict.payload)["session"])
+        return json.dumps(json.loads(verdict.payload)["session"]).encode()
     error: dict[str, Any] = json.loads(verdict.reply[0])["error"] if verdict.reply else {}
     code = error.get("code") or "model_not_allowed"
     status = 403 if code == "model_not_allowed" else 400

@@ -245,7 +245,7 @@ class Calls:
         if call.link.mode == "relay":
             self._later(self.sidecar.drop(call.id, session.ending.reason if session.ending else ""))
             asyncio.get_running_loop().call_later(_LATE, self.tap.calls.forget, call)
-        else:
+        elif not _goes_on_unseen(call, session):
             self.tap.calls.forget(call)
             if session.ending is not None and session.ending.side != "upstream":
                 self._later(self.sideband.hang_up(call))
@@ -254,6 +254,12 @@ class Calls:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _goes_on_unseen(call: Call, session: Session) -> bool:
+    """Whether there is a call at the provider whose events alone could not be had: its client may still ask something of it."""
+    failed = session.error is not None and session.error.code == "handshake_failed"
+    return failed and call.link.upstream_id is not None and session.ending is not None and session.ending.side == "upstream"
 
 
 def _created(call: Call, content_type: str, body: bytes) -> http.Response:

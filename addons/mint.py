@@ -5,7 +5,6 @@ Whoever mints is checked as for a session, before the provider is asked. The req
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from datetime import datetime
 from secrets import token_hex
 from typing import Final
 
-from mitmproxy import ctx
 from mitmproxy import http
 
 from addons.access import CALLER
@@ -24,6 +22,7 @@ from addons.admission import Admission
 from addons.admission import NotAdmitted
 from addons.answers import answer
 from addons.answers import refusal
+from addons.awaited import Awaited
 from addons.handshake import REQUEST
 from addons.handshake import body_for_log
 from addons.handshake import rate_limit
@@ -34,8 +33,6 @@ from addons.mintdraft import Draft
 from addons.mintdraft import drafted
 from addons.refusals import LATE
 from addons.seam import ANSWERED
-from addons.seam import ON_FAILURE
-from addons.seam import abandon_upstream
 from addons.tap import Tap
 from addons.tap import door_of
 from providers import KINDS
@@ -63,11 +60,10 @@ _LATER: Final = 60
 
 @dataclass(slots=True)
 class Job:
-    """A key being minted at a provider, and the clock that the provider has to beat."""
+    """A key being minted at a provider, which has to answer in time."""
 
     draft: Draft
-    timer: asyncio.TimerHandle
-    late: bool = False
+    awaited: Awaited
 
 
 class Mint:
@@ -91,7 +87,7 @@ class Mint:
         job: Job | None = flow.metadata.get(_JOB)
         if job is None or flow.response is None:
             return
-        job.timer.cancel()
+        job.awaited.over()
         if ANSWERED in flow.metadata:
             return
         try:
@@ -102,7 +98,7 @@ class Mint:
 
     def error(self, flow: http.HTTPFlow) -> None:
         if (job := flow.metadata.get(_JOB)) is not None:
-            job.timer.cancel()
+            job.awaited.over()
 
     async def _ask(self, flow: http.HTTPFlow, caller: Caller) -> None:
         request, endpoint, sent = flow.request, caller.endpoint.endpoint, flow.request.content or b""
@@ -119,7 +115,7 @@ class Mint:
         upstream = KINDS[admitted.config.kind].http(admitted.account, admitted.ask)
         rewrite(flow, caller.presented, admitted.config, upstream, REQUEST)
         send_body(request, _JSON, draft.body)
-        self._send(flow, draft)
+        flow.metadata[_JOB] = Job(draft, Awaited(self.tap, flow, draft.token.provider))
 
     async def _alone(self, draft: Draft) -> http.Response:
         """The answer where no provider is asked: the gateway's own key is all that the app needs."""
@@ -150,24 +146,6 @@ class Mint:
             raise NotAdmitted(429, "too_many_ephemeral_keys", message, retry_after=_LATER)
         self.admission.room.minted(token.id)
         logger.info("%s: ephemeral key of %s for %s at %s", token.id, token.principal, token.model, token.provider)
-
-    def _send(self, flow: http.HTTPFlow, draft: Draft) -> None:
-        """Let the request go on to the provider, which has the time that `limits.handshake` allows."""
-
-        def give_up() -> None:
-            job.late = True
-            abandon_upstream(ctx.master.addons.get("proxyserver"), flow.client_conn)
-
-        job = Job(draft, asyncio.get_running_loop().call_later(self.tap.rules.limits.handshake, give_up))
-        flow.metadata[_JOB] = job
-        flow.metadata[ON_FAILURE] = lambda message: self._unreachable(job, message)
-
-    def _unreachable(self, job: Job, message: str) -> http.Response:
-        provider, limit = job.draft.token.provider, self.tap.rules.limits.handshake
-        logger.warning("%s made no ephemeral key: %s", provider, "timed out" if job.late else message)
-        if job.late:
-            return refusal(504, f"provider {provider} did not answer within {limit:g} s", code="upstream_timeout")
-        return refusal(502, f"provider {provider} cannot be reached", code="upstream_unreachable")
 
 
 def _refused(draft: Draft, response: http.Response) -> http.Response:

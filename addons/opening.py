@@ -57,7 +57,7 @@ def session_for(
         family=upstream.family,
         dialect=make(upstream.dialect),
         undecided=config.kind == "compatible" and config.dialect is None,
-        pin=_pin(tap, key, target, config, upstream, now),
+        pin=pin_for(tap, key, target, config, upstream, now),
         opened=now,
         offset=time.time() - now,
         text_limit=tap.rules.log.text_limit,
@@ -92,7 +92,9 @@ def _shown_here(caller: Caller) -> bytes:
     return (caller.presented.value or "").encode(errors="surrogateescape") if caller.key is not None else b""
 
 
-def _pin(tap: Tap, key: Key | None, target: Target, config: Provider, upstream: Upstream, now: float) -> ModelPin:
+def pin_for(tap: Tap, key: Key | None, target: Target, config: Provider, upstream: Upstream, now: float) -> ModelPin:
+    """The model rules for what this key says to that upstream."""
+
     def allowed(model: str) -> bool:
         return key is None or allows(_current(tap, key), model, target.provider)
 
