@@ -42,7 +42,7 @@ from sidecar.strand import within
 
 logger = logging.getLogger(__name__)
 
-FIGURES_SECONDS: Final = 1.0
+FIGURES_SECONDS: Final = 0.5
 
 State = Literal["offered", "answered", "connected", "disconnected", "closed"]
 
@@ -160,11 +160,11 @@ class Call:
             self._recorder = Recorder(Path(folder), limit)
         made = Exchange(self._legs["client"], self._legs["upstream"], self._recorder.packet if self._recorder else None)
         made.begin(codecs, self._loop.time())
-        self._figures_timer = self._loop.call_later(FIGURES_SECONDS, self._each_second)
+        self._figures_timer = self._loop.call_later(FIGURES_SECONDS, self._tell_again)
         return made
 
-    def _each_second(self) -> None:
-        self._figures_timer = self._loop.call_later(FIGURES_SECONDS, self._each_second)
+    def _tell_again(self) -> None:
+        self._figures_timer = self._loop.call_later(FIGURES_SECONDS, self._tell_again)
         self._tell_figures()
 
     def _tell_figures(self) -> None:

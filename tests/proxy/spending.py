@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from collections.abc import Mapping
@@ -50,7 +51,7 @@ keys:
 providers:
   sim: {{kind: simulator, url: "http://{simulator.address}"}}
   here: {{kind: simulator, url: "http://{simulator.address}", mint: local}}
-{more}"""
+{more.replace("SIMULATOR", simulator.address)}"""
 
 
 @dataclass
@@ -74,6 +75,15 @@ class Spending:
             response = error.response
             return response.status_code, json.loads(response.body or b"")["error"], response.headers
 
+    async def refused_in_time(self, key: str) -> tuple[int, dict[str, Any], Mapping[str, str]]:
+        """As `refused`, once new rules have taken in what the log knows."""
+        for _ in range(100):
+            try:
+                return await self.refused(key)
+            except AssertionError:
+                await asyncio.sleep(0.05)
+        raise AssertionError("it is let in again and again")
+
     async def post(self, path: str, body: Any, key: str, **headers: str) -> httpx2.Response:
         fields = {"Authorization": f"Bearer {key_of(key)}", "Content-Type": "application/json", **headers}
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -91,6 +101,10 @@ class Spending:
         """Those of a key with this code, oldest first."""
         found = LogReader(self.proxy.data).findings(limit=None, order="asc")
         return [row for row in found if row["detail"].get("code") == code and row["principal"] == principal]
+
+    def findings_of(self, session: str) -> list[dict[str, Any]]:
+        """Those of a session."""
+        return LogReader(self.proxy.data).findings(session_id=session, limit=None)
 
     def sessions(self, key: str) -> list[dict[str, Any]]:
         """The records of a key's sessions."""
