@@ -40,6 +40,7 @@ from store.reader import LogReader
 CENSUS = Path(__file__).parent / "census.py"
 MODEL = "gpt-realtime"
 CALLS = "/v1/realtime/calls"
+FORM = "multipart/form-data; boundary=xyz"
 UPSTREAM = "cnry-UPSTREAM-0123456789abcdefghij"
 """The credential of the provider, which nobody but the provider may ever see."""
 
@@ -50,17 +51,19 @@ log: {{content: full}}
 webrtc: {{bind: 127.0.0.1, grace: 1s}}
 keys:
   - {{id: tester, hash: "{hash_of(KEY)}"}}
-  - {{id: narrow, hash: "{hash_of(OTHER_KEY)}", models: ["gpt-realtime", "whisper-1", "*/dep-rt"]}}
+  - {{id: narrow, hash: "{hash_of(OTHER_KEY)}", models: ["gpt-realtime", "whisper-1"]}}
 providers:
   openai: {{kind: openai, url: "http://SIMULATOR", credential: "env:UPSTREAM_KEY", models: ["gpt-*", whisper-1]}}
   other: {{kind: openai, url: "http://SIMULATOR", credential: "env:UPSTREAM_KEY"}}
   dead: {{kind: openai, url: "http://127.0.0.1:1", credential: "env:UPSTREAM_KEY"}}
+  azure: {{kind: azure, url: "http://SIMULATOR", credential: "env:UPSTREAM_KEY", models: {{dep-rt: gpt-realtime, dep-tx: whisper-1}}}}
   app: {{kind: openai}}
 routes:
   - {{name: aside, match: {{door: gateway, model: "aside-*"}}, provider: openai, webrtc: sideband}}
   - {{name: brief, match: {{door: gateway, model: "brief-*"}}, provider: openai, webrtc: signal}}
   - {{name: apps, match: {{door: intercept, host: localhost}}, provider: app}}
   - {{name: elsewhere, match: {{door: gateway, model: "other/*"}}, provider: other}}
+  - {{name: deployed, match: {{door: gateway, model: "azure/*"}}, provider: azure}}
   - {{name: nobody, match: {{door: gateway, model: "dead/*"}}, provider: dead}}
   - {{name: calls, match: {{door: gateway, model: "gpt-*"}}, provider: openai}}
 prices:
@@ -236,6 +239,15 @@ class Switchboard:
 
 def _descriptors(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def form(*parts: tuple[str, str | bytes], end: str = "--xyz--\r\n") -> bytes:
+    """A multipart body of these parts by name."""
+    made = b""
+    for name, data in parts:
+        content = data.encode() if isinstance(data, str) else data
+        made += f'--xyz\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode() + content + b"\r\n"
+    return made + end.encode()
 
 
 def dashed(headers: dict[str, str]) -> dict[str, str]:

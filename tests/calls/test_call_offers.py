@@ -10,13 +10,14 @@ import pytest
 from phone import Phone
 from proxying import OTHER_KEY
 from switchboard import CALLS
+from switchboard import FORM
 from switchboard import Switchboard
 from switchboard import code_of
+from switchboard import form
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("nothing_left")]
 
 GOOD = {"type": "realtime", "model": "gpt-realtime"}
-FORM = "multipart/form-data; boundary=xyz"
 _numbers = count()
 
 AUDIO = (
@@ -25,15 +26,6 @@ AUDIO = (
 )
 OFFER = "\r\n".join(["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0", *AUDIO, ""])
 VIDEO = OFFER.replace("BUNDLE 0", "BUNDLE 0 1") + "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=rtcp-mux\r\na=rtpmap:96 VP8/90000\r\n"
-
-
-def form(*parts: tuple[str, str | bytes], end: str = "--xyz--\r\n") -> bytes:
-    """A multipart body of these parts by name."""
-    made = b""
-    for name, data in parts:
-        content = data.encode() if isinstance(data, str) else data
-        made += f'--xyz\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode() + content + b"\r\n"
-    return made + end.encode()
 
 
 async def refused(board: Switchboard, body: str | bytes, **options: str | None) -> tuple[int, str]:
