@@ -14,6 +14,7 @@ from store.query import Order
 from store.query import page
 from store.tables import BILLING
 from store.tables import ERASED
+from store.tables import ERASURES
 from store.tables import FINDINGS
 from store.texts import GONE
 from store.texts import MISSING
@@ -70,6 +71,10 @@ class Lists(DayReader):
         """What was used and what it cost. `key` is the principal. No `limit` means all."""
         equal = {"principal": key, "provider": provider, "model": model, "route": route, "session": session_id, "unit": unit}
         return self._listed(BILLING, Listed(since=since, until=until, equal=equal), limit, offset, order)
+
+    def erasures(self, *, since: datetime | None = None, until: datetime | None = None, order: Order = "desc") -> list[Row]:
+        """What was erased, by whom and why; `done_at` is None for what was begun and, after a crash, done by another."""
+        return self._listed(ERASURES, Listed(since=since, until=until), None, 0, order)
 
     def _told(self, row: Row, looking: Looking) -> Row:
         day, session = day_of(row["at"]), owner(row)
