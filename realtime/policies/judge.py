@@ -21,6 +21,7 @@ from realtime.policies.policy import Applicable
 from realtime.policies.policy import PolicySet
 from realtime.policies.refusal import answer_of
 from realtime.policies.refusal import item_of
+from realtime.policies.refusal import uncancelled
 from realtime.policies.refusal import wordless
 from realtime.policies.release import release
 from realtime.policies.streams import Streams
@@ -145,7 +146,12 @@ class Judge:
         return Applicable.of(policy for policy in self.policies.policies if id(policy) in found)
 
     def _of_blocked(self, frame: Frame) -> Verdict | None:
-        """What still comes of a blocked answer is dropped; what apps wait for, its end and what it says of the user, has no words."""
+        """What still comes of a blocked answer is dropped; what apps wait for, its end and what it says of the user, has no words.
+
+        An error that only says that it could not be cancelled any more is dropped too.
+        """
+        if uncancelled(frame) in self._blocked:
+            return Verdict("drop")
         answer, item = answer_of(frame), item_of(frame)
         whole = self._blocked.get(answer or "", self._blocked.get(item or ""))
         if whole is None:

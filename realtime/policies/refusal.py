@@ -24,6 +24,8 @@ from realtime.tunnel import Verdict
 
 CODE: Final = "policy_violation"
 FAILED: Final = "policy_failed"
+_CANCEL: Final = "vt_cancel_"
+"""What the event ids of our own cancels begin with; the answer's id follows."""
 
 
 def blocked(dialect: str, frame: Frame, message: str, finals: tuple[Text, ...] | None = None, *, code: str = CODE) -> Verdict:
@@ -61,6 +63,14 @@ def answer_of(frame: Frame) -> str | None:
     return None if frame.from_client or frame.event is None else owner_of(frame.event)
 
 
+def uncancelled(frame: Frame) -> str | None:
+    """The id of the answer that was over when our cancel came, where a server's error says so: no concern of the app."""
+    event = frame.event
+    error = event.get("error") if event is not None and not frame.from_client else None
+    cause = text(error, "event_id") if isinstance(error, dict) else None
+    return cause.removeprefix(_CANCEL) if cause is not None and cause.startswith(_CANCEL) else None
+
+
 def item_of(frame: Frame) -> str | None:
     """The id of the item that a server's message is about."""
     event = frame.event
@@ -75,4 +85,4 @@ def _cancel(dialect: str, frame: Frame) -> tuple[bytes, ...]:
     answer = answer_of(frame)
     if dialect != "openai" or answer is None:
         return ()
-    return (json.dumps({"type": "response.cancel", "response_id": answer}).encode(),)
+    return (json.dumps({"type": "response.cancel", "event_id": _CANCEL + answer, "response_id": answer}).encode(),)

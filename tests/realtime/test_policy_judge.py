@@ -153,7 +153,8 @@ def test_a_blocked_answer_is_cancelled_and_nothing_more_of_it_crosses_but_its_en
     talk = Talk(policy("block"))
     talk.server(delta(f"it is {CARD}"))
     assert talk.verdict is not None
-    assert [json.loads(reply) for reply in talk.verdict.reply] == [{"type": "response.cancel", "response_id": "r1"}]
+    cancel = {"type": "response.cancel", "event_id": "vt_cancel_r1", "response_id": "r1"}
+    assert [json.loads(reply) for reply in talk.verdict.reply] == [cancel]
     assert talk.events[-1]["type"] == "error"
     later = {"type": "conversation.item.done", "item": {"id": "i1", "type": "message", "role": "assistant", "content": []}}
     other = {"type": "response.output_item.done", "response_id": "r1", "item": {"id": "i2", "type": "function_call", "arguments": "{}"}}
@@ -163,6 +164,15 @@ def test_a_blocked_answer_is_cancelled_and_nothing_more_of_it_crosses_but_its_en
     assert talk.events[-1]["response"] == {"id": "r1", "status": "completed", "output": []}
     assert talk.server(delta("fine", response="r2", item="i9")) != []
     assert len(talk.hits) == 1
+
+
+def test_that_an_answer_was_over_before_our_cancel_is_not_told() -> None:
+    talk = Talk(policy("block"))
+    talk.server(delta(CARD))
+    refused = {"type": "error", "error": {"code": "response_cancel_not_active", "event_id": "vt_cancel_r1"}}
+    assert talk.server(refused) == []
+    assert talk.server({**refused, "error": {"event_id": "vt_cancel_r2"}}) != []
+    assert talk.server({**refused, "error": {"event_id": None}}) != []
 
 
 def test_the_end_of_an_answer_crosses_without_words_when_it_is_what_is_blocked() -> None:
