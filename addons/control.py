@@ -15,6 +15,7 @@ import uvicorn
 
 from addons.doors import host_and_port
 from addons.figures import Snapshot
+from addons.floods import Refused
 from addons.tap import Tap
 from realtime.framing import Close
 from store.reader import LogReader
@@ -31,6 +32,7 @@ class _Server(uvicorn.Server):
 Live = Callable[[], list[dict[str, Any]]]
 Kill = Callable[[str], bool]
 KillKey = Callable[[str], list[str]]
+Note = Callable[[Refused], None]
 Numbers = Callable[[], Snapshot]
 
 
@@ -45,6 +47,7 @@ class MakeApp(Protocol):
         kill: Kill,
         *,
         kill_key: KillKey,
+        note: Note,
         numbers: Numbers,
         gateway: str,
         hosts: tuple[str, ...],
@@ -90,7 +93,15 @@ class Control:
         self.port = listener.getsockname()[1]
         log = self.tap.log.reader
         app = self.make_app(
-            log, self.live, self.token, self.kill, kill_key=self.kill_key, numbers=self.numbers, gateway=gateway, hosts=(host,)
+            log,
+            self.live,
+            self.token,
+            self.kill,
+            kill_key=self.kill_key,
+            note=self.tap.refusals.note,
+            numbers=self.numbers,
+            gateway=gateway,
+            hosts=(host,),
         )
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False, ws="none", loop="none")
         self._server = _Server(config)

@@ -14,6 +14,7 @@ from mitmproxy import http
 from mitmproxy.proxy.mode_specs import ReverseMode
 
 from addons.findings import Findings
+from addons.floods import RefusalLog
 from addons.registry import Registry
 from addons.relay import Line
 from addons.tickets import Tickets
@@ -88,9 +89,12 @@ class Tap:
     """True while the proxy shuts down: nothing new is let in."""
     findings: Findings = field(init=False)
     """Where everything that the proxy finds goes."""
+    refusals: RefusalLog = field(init=False)
+    """The same for requests that a door refuses."""
 
     def __post_init__(self) -> None:
         self.findings = Findings(self.log, lambda: self.rules.log.content in ("redacted", "full"))
+        self.refusals = RefusalLog(self.findings)
 
     @property
     def rules(self) -> Rules:

@@ -30,6 +30,7 @@ from store.query import has_text
 from web.answers import Refused
 from web.answers import refused
 from web.guard import Guard
+from web.guard import Note
 from web.metrics import Metrics
 from web.pages import call_routes
 from web.query import finding_filters
@@ -99,6 +100,7 @@ def make_app(
     kill: Kill,
     *,
     kill_key: KillKey,
+    note: Note,
     numbers: Numbers,
     gateway: str,
     hosts: Collection[str] = (),
@@ -106,7 +108,7 @@ def make_app(
     """The control port as an ASGI application; `gateway` is HOST:PORT of that door, `numbers` what the metrics page shows.
 
     `live`, `numbers`, `kill` and `kill_key` are called on the event loop; `kill` is False for unknown ids, `kill_key` returns the ids of
-    the sessions that it ended.
+    the sessions that it ended. `note` is told of each request that is not let in.
     """
     control = _Control(log, live, kill, kill_key)
     app = Starlette(
@@ -124,7 +126,7 @@ def make_app(
         ],
         exception_handlers={Refused: _refused, HTTPException: _http_error, StoreError: _unreadable, Exception: _failed},
     )
-    return Guard(app, token=token, hosts=hosts)
+    return Guard(app, token=token, hosts=hosts, note=note)
 
 
 class _Control:

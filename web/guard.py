@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hmac
+import json
+from collections.abc import Callable
 from collections.abc import Collection
 from typing import Final
 from urllib.parse import parse_qs
@@ -17,6 +19,7 @@ from starlette.types import Receive
 from starlette.types import Scope
 from starlette.types import Send
 
+from addons.floods import Refused
 from web.answers import refused
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -31,19 +34,26 @@ _HEADERS: Final = {
 }
 
 
+Note = Callable[[Refused], None]
+"""Takes what is to be known of a request that was refused."""
+
+
 class Guard:
     """ASGI middleware in front of everything; a request it refuses reaches nothing behind it."""
 
-    def __init__(self, app: ASGIApp, *, token: str, hosts: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, *, token: str, hosts: Collection[str], note: Note) -> None:
         self._app = app
+        self._note = note
         self._token = token.encode()
         self._hosts = LOOPBACK | {host.lower() for host in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
             case "http":
-                target = self._refusal(scope) or self._app
-                await target(scope, receive, _with_headers(send))
+                refusal = self._refusal(scope)
+                if refusal is not None:
+                    self._note(_noted(scope, refusal))
+                await (refusal or self._app)(scope, receive, _with_headers(send))
             case "websocket":
                 await send({"type": "websocket.close", "code": 1008, "reason": "no WebSocket is served here"})
             case _:
@@ -68,6 +78,21 @@ class Guard:
         if scheme.lower() != "bearer":
             shown = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[-1]
         return hmac.compare_digest(shown.strip().encode(), self._token)
+
+
+def _noted(scope: Scope, refusal: Response) -> Refused:
+    """A refusal with what its request says of itself; its query, which may hold a token, is left out."""
+    headers, error = Headers(scope=scope), json.loads(bytes(refusal.body))["error"]
+    return Refused(
+        door="control",
+        status=refusal.status_code,
+        code=error["code"],
+        reason=error["message"],
+        path=scope["path"],
+        address=scope["client"][0] if scope.get("client") else None,
+        origin=headers.get("origin"),
+        agent=headers.get("user-agent"),
+    )
 
 
 def _is_open(path: str) -> bool:

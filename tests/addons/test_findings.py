@@ -15,7 +15,7 @@ from addons.findings import MAX_DETAILS
 from addons.findings import MAX_EXCERPT
 from addons.findings import MAX_TEXT
 from addons.findings import Findings
-from addons.refusals import Allowance
+from addons.floods import Allowance
 from realtime.delay import Delay
 from realtime.dialects import make
 from realtime.pin import ModelPin

@@ -13,9 +13,9 @@ from addons.findings import MAX_DETAILS
 from addons.findings import MAX_EXCERPT
 from addons.findings import MAX_TEXT
 from addons.findings import SEVERITIES
-from addons.refusals import BURST
-from addons.refusals import EVERY
-from addons.refusals import TELL
+from addons.floods import BURST
+from addons.floods import EVERY
+from addons.floods import TELL
 from store.export import FORMATS
 from store.export.ecs import FIELDS as ECS_FIELDS
 from store.export.ecs import VERSION as ECS

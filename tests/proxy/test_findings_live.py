@@ -55,7 +55,7 @@ class Stage:
     def data(self) -> Path:
         return self.proxy.data
 
-    async def found(self, **conditions: str) -> list[dict[str, Any]]:
+    async def found(self, **conditions: Any) -> list[dict[str, Any]]:
         """The findings that fit, once there are some."""
         for _ in range(200):
             if found := LogReader(self.data).findings(**conditions, limit=None, order="asc"):
@@ -118,6 +118,7 @@ async def test_an_unknown_key_and_who_showed_it(stage: Stage) -> None:
         "status": 401,
         "code": "invalid_api_key",
         "reason": "this key is not known here; `./run.sh keys new <name>` makes one",
+        "door": "gateway",
         "path": "/v1/realtime",
         "address": "127.0.0.1",
         "origin": None,
@@ -136,10 +137,15 @@ async def test_every_door_that_stays_shut(stage: Stage) -> None:
         "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
     }
     assert await stage.asked("/v1/realtime?model=sim/other", OTHER_KEY, **upgrade) == 403
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert (await client.get(f"http://{stage.proxy.control}/api/sessions?token=x")).status_code == 401
     async with stage.proxy.connect(SIM, key=None, subprotocols=[f"openai-insecure-api-key.{UNKNOWN}", "realtime"]) as socket:
         assert (await close_of(socket))[0] == 3000
     found = [(record["principal"], record["detail"]["status"], record["detail"]["code"]) for record in await stage.found(kind="refusal")]
     assert (None, 401, "missing_api_key") in found
+    assert [record["detail"]["code"] for record in await stage.found(kind="refusal") if record["detail"]["door"] == "control"] == [
+        "unauthorized"
+    ]
     assert (None, 403, "origin_not_allowed") in found
     assert (None, 421, "misdirected_request") in found
     assert ("narrow", 403, "model_not_allowed") in found

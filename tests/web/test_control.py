@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 
 from addons.figures import Snapshot
+from addons.floods import Refused
 from store.days import file_of
 from store.days import folder_of
 from store.export.native import FIELDS
@@ -70,6 +71,7 @@ class Proxy:
     def __init__(self) -> None:
         self.now = [session(4, ended_at=None, close=None, model="live-model")]
         self.killed: list[str] = []
+        self.refused: list[Refused] = []
 
     def live(self) -> list[dict[str, Any]]:
         return self.now
@@ -120,7 +122,15 @@ class Server(uvicorn.Server):
 async def client(log: LogReader, proxy: Proxy) -> AsyncIterator[httpx.AsyncClient]:
     listener = socket.create_server(("127.0.0.1", 0))
     app = make_app(
-        log, proxy.live, TOKEN, proxy.kill, kill_key=proxy.kill_key, numbers=numbers, gateway="127.0.0.1:8787", hosts=("voice.internal",)
+        log,
+        proxy.live,
+        TOKEN,
+        proxy.kill,
+        kill_key=proxy.kill_key,
+        note=proxy.refused.append,
+        numbers=numbers,
+        gateway="127.0.0.1:8787",
+        hosts=("voice.internal",),
     )
     server = Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
     task = asyncio.create_task(server.serve([listener]))
@@ -172,6 +182,22 @@ async def test_the_token_may_stand_in_the_query(client: httpx.AsyncClient) -> No
 async def test_a_foreign_host_is_misdirected(client: httpx.AsyncClient, host: str) -> None:
     found = await client.get("/healthz", headers={"host": host})
     assert (found.status_code, found.json()["error"]["code"]) == (421, "misdirected_request")
+
+
+async def test_each_refusal_is_noted(client: httpx.AsyncClient, proxy: Proxy) -> None:
+    await client.get("/api/sessions?token=guessed", headers={"authorization": "", "user-agent": "scanner"})
+    await client.get("/healthz", headers={"host": "evil.example"})
+    await client.get("/api/sessions", headers={"origin": "null"})
+    await client.get("/api/sessions?limit=0")
+    assert [(refused.status, refused.code, refused.path) for refused in proxy.refused] == [
+        (401, "unauthorized", "/api/sessions"),
+        (421, "misdirected_request", "/healthz"),
+        (403, "foreign_origin", "/api/sessions"),
+    ]
+    first = proxy.refused[0]
+    assert (first.door, first.address, first.agent, first.principal) == ("control", "127.0.0.1", "scanner", None)
+    assert proxy.refused[2].origin == "null"
+    assert "guessed" not in str(proxy.refused)
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1", "[::1]:8789", "voice.internal:8789"])
