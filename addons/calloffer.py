@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 from typing import Final
 
@@ -18,7 +19,9 @@ from addons.registry import Call
 from addons.registry import new_call_id
 from addons.tap import Tap
 from providers import KINDS
+from providers.base import Account
 from providers.base import Upstream
+from providers.provider import AUTH
 from realtime.frame import Frame
 from realtime.pin import ModelPin
 from realtime.session import CallLink
@@ -36,7 +39,15 @@ def offer_session(tap: Tap, flow: http.HTTPFlow, caller: Caller, admitted: Admit
     link = CallLink(new_call_id(), mode)
     session = session_for(tap, flow, caller, admitted, upstream, link)
     until = time.monotonic() + tap.rules.limits.session + AFTERWARDS
-    return Call(link, caller.principal, admitted.target, until, admitted.account, session), session
+    return Call(link, caller.principal, admitted.target, until, _account(caller, admitted), session), session
+
+
+def _account(caller: Caller, admitted: Admitted) -> Account:
+    """Whose account the call runs on: an app on the intercept door may have brought its own credential, and is attended with that."""
+    if caller.key is not None or admitted.target.credential != "client":
+        return admitted.account
+    shown = next((auth for auth in KINDS[admitted.config.kind].auths if AUTH[auth][0].lower() == caller.presented.source), None)
+    return replace(admitted.account, credential=caller.presented.value, auth=shown)
 
 
 def configured(body: CallBody, token: Token | None) -> CallBody:

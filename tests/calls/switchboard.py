@@ -62,6 +62,7 @@ routes:
   - {{name: aside, match: {{door: gateway, model: "aside-*"}}, provider: openai, webrtc: sideband}}
   - {{name: brief, match: {{door: gateway, model: "brief-*"}}, provider: openai, webrtc: signal}}
   - {{name: apps, match: {{door: intercept, host: localhost}}, provider: app}}
+  - {{name: apps-aside, match: {{door: intercept, host: 127.0.0.1}}, provider: app, webrtc: sideband}}
   - {{name: elsewhere, match: {{door: gateway, model: "other/*"}}, provider: other}}
   - {{name: deployed, match: {{door: gateway, model: "azure/*"}}, provider: azure}}
   - {{name: nobody, match: {{door: gateway, model: "dead/*"}}, provider: dead}}
