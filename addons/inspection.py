@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Final
 from typing import Literal
 from typing import Protocol
+from typing import runtime_checkable
 
 from addons.tap import Tap
 from realtime.frame import AUDIO
@@ -21,6 +23,7 @@ from realtime.frame import Frame
 from realtime.framing import Close
 from realtime.session import Session
 from realtime.tunnel import Inspect
+from realtime.tunnel import Last
 from realtime.tunnel import Verdict
 
 logger = logging.getLogger(__name__)
@@ -45,6 +48,13 @@ class FrameHook(Protocol):
     def frame(self, session: Session, frame: Frame) -> Verdict | None: ...
 
 
+@runtime_checkable
+class Holding(Protocol):
+    """A frame hook that keeps words back: what it has of a side that says no more, to be relayed now."""
+
+    def rest(self, session: Session, from_client: bool, now: float) -> Sequence[Frame]: ...
+
+
 class Inspection:
     """All hooks of the proxy. `changed` is called when a session's turns may have changed, with the time of the message."""
 
@@ -52,6 +62,7 @@ class Inspection:
         self.tap = tap
         self.hooks = [hook.frame for hook in hooks]
         self.later = [hook.frame for hook in hooks if hook.audio == "later"]
+        self.holding = [hook for hook in hooks if isinstance(hook, Holding)]
         self.changed = changed
         self._waiting: list[Session] = []
 
@@ -77,6 +88,16 @@ class Inspection:
             return verdict
 
         return inspect
+
+    def last(self, session: Session, inspect: Inspect) -> Last:
+        """What the hooks still have of a side when it says no more, shown to all of them like any other message."""
+
+        def last(from_client: bool, now: float) -> Iterator[tuple[Frame, Verdict | None]]:
+            for hook in self.holding:
+                for frame in hook.rest(session, from_client, now):
+                    yield frame, inspect(frame)
+
+        return last
 
     def read(self, session: Session) -> None:
         """Show a session's waiting audio to the hooks that look at it."""

@@ -49,6 +49,15 @@ class Policing:
             self._wait(session, judge.deadline)
         return judged.verdict
 
+    def rest(self, session: Session, from_client: bool, now: float) -> Sequence[Frame]:
+        """What is held of a side that says no more."""
+        judge = self._judges.get(session.id)
+        if judge is None:
+            return ()
+        released = judge.flush(now, from_client)
+        self._tell(session, released.hits)
+        return released.frames
+
     def _wait(self, session: Session, deadline: float) -> None:
         loop = asyncio.get_running_loop()
         self._timers[session.id] = loop.call_later(max(0.0, deadline - time.monotonic()), self._release, session)

@@ -81,6 +81,7 @@ class Sessions:
         handler = servers.connections[flow.client_conn.id]
         scripted = _has_listeners()
         inspect = self.inspection.of(session) if session is not None else _pass
+        last = self.inspection.last(session, inspect) if session is not None else _nothing
         line = Line(
             flow,
             Tunnel(
@@ -91,6 +92,7 @@ class Sessions:
                 reason=self._reason(session),
                 deferred=scripted,
                 announces=_is_relayed(session),
+                last=last,
             ),
             inspect,
             scripted=scripted,
@@ -254,3 +256,7 @@ def _hold(frame: Frame) -> Verdict:
 
 def _pass(frame: Frame) -> None:
     return None
+
+
+def _nothing(from_client: bool, now: float) -> tuple[()]:
+    return ()

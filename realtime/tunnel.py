@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from typing import Literal
@@ -72,6 +73,8 @@ _SPARED: Final = {"client": (1001, "client went away"), "upstream": (1011, "upst
 """What the other side is told when the named one vanished or broke the protocol."""
 
 Inspect = Callable[[Frame], Verdict | None]
+Last = Callable[[bool, float], Iterable[tuple[Frame, Verdict | None]]]
+"""What was kept back of what a side (True: the client) said, when it says no more: messages in its name, and what becomes of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,7 @@ class Tunnel:
         reason: Callable[[bool, str], str] = lambda from_client, text: text,
         deferred: bool = False,
         announces: bool = False,
+        last: Last = lambda from_client, now: (),
     ) -> None:
         self.client = Leg("client", message_limit, now)
         self.upstream = Leg("upstream", message_limit, now)
@@ -160,6 +164,7 @@ class Tunnel:
         """What the other side and the record get to see of a side's close reason."""
         self._deferred = deferred
         """Held messages are settled from outside after each `receive`, which then calls `conclude`."""
+        self._last = last
         self._announces = announces
         """Where the client has no close codes at its end, an abnormal one of the upstream is told in an error event too."""
 
@@ -247,6 +252,7 @@ class Tunnel:
             return
         leg.gone = True
         if self.ending is None and leg.closed is None:
+            self._say_last(leg, now)
             told = Close(*_SPARED[leg.name])
             self._end(Ending(1006, reason, leg.name), told, told, now)
         elif leg.closing is None or leg.closed is None:
@@ -278,6 +284,7 @@ class Tunnel:
     def _follow(self, leg: Leg, now: float) -> None:
         """A leg closed or is gone: the other one gets the same code, and the first one its answer when the other is done."""
         other = self.upstream if leg is self.client else self.client
+        self._say_last(leg, now)
         if other.closing is None:
             close = leg.closed or other.closed or Close(1001)
             if self._announces and other is self.client and other.closed is None:
@@ -285,6 +292,12 @@ class Tunnel:
             other.send_close(close, now)
         if other.closed is not None or other.gone:
             leg.send_close(other.closed or leg.closed or Close(1001), now)
+
+    def _say_last(self, source: Leg, now: float) -> None:
+        """What was kept back of a side that says no more goes out ahead of the Close that tells the other one."""
+        target = self.upstream if source is self.client else self.client
+        for frame, verdict in self._last(source is self.client, now) if target.closing is None else ():
+            self._judge(source, target, frame, _encoded(frame, target), verdict, now)
 
     def _refuse(self, source: Leg, fault: Close, now: float) -> None:
         """A side broke the protocol: it gets the code for that, the other one is told what it means for it."""

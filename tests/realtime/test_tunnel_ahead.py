@@ -1,10 +1,14 @@
 """Messages that a verdict puts ahead of the one it is about: their place, their kind, and that nobody inspects them."""
 
+from collections.abc import Iterator
+
 from tunnel_talk import Call
 from tunnel_talk import by_text
 
+from realtime.frame import Frame
 from realtime.framing import TEXT
 from realtime.framing import Close
+from realtime.tunnel import Last
 from realtime.tunnel import Verdict
 
 
@@ -52,3 +56,45 @@ def test_what_goes_ahead_of_a_message_that_left_already_is_lost_with_it() -> Non
     call.client >> Close(1000)
     call.tunnel.settle(held, Verdict("pass", before=(b"1",)), call.now)
     assert call.upstream.got() == [Close(1000)]
+
+
+def test_what_was_kept_back_of_a_side_comes_before_the_close_that_tells_the_other() -> None:
+    for ends in (lambda call: call.upstream >> Close(1000, "bye"), lambda call: call.tunnel.lost(False, call.now)):
+        call = Call(last=kept(call_held := {False: [b"last words"], True: [b"mine"]}))
+        call.upstream >> "first"
+        ends(call)
+        heard = call.client.got()
+        assert heard[:2] == ["first", "LAST WORDS"]
+        assert isinstance(heard[-1], Close)
+        assert call_held[False] == []
+        assert "last words" not in call.client.got()
+
+
+def test_what_the_other_side_said_comes_before_its_answer_to_a_close() -> None:
+    call = Call(last=kept({False: [b"last words"], True: [b"mine"]}))
+    call.client >> Close(1000, "bye")
+    assert call.upstream.got() == ["MINE", Close(1000, "bye")]
+    assert call.client.got() == []
+    call.upstream >> Close(1000, "bye")
+    assert call.client.got() == ["LAST WORDS", Close(1000, "bye")]
+
+
+def test_nothing_that_was_kept_back_comes_after_a_close_of_our_own() -> None:
+    held = {False: [b"last words"], True: [b"mine"]}
+    call = Call(last=kept(held))
+    call.tunnel.close(Close(1008, "policy"), call.now)
+    call.client >> Close(1008)
+    call.upstream >> Close(1008)
+    assert [said for said in (*call.client.got(), *call.upstream.got()) if isinstance(said, str) and said != '{"type":"error"}'] == []
+    assert call.tunnel.done
+
+
+def kept(held: dict[bool, list[bytes]]) -> Last:
+    """Words that are held, in capitals as a hook wants them; given once."""
+
+    def last(from_client: bool, now: float) -> Iterator[tuple[Frame, Verdict | None]]:
+        while held[from_client]:
+            payload = held[from_client].pop(0)
+            yield Frame(from_client, payload, text=True, at=now, injected=True), Verdict("replace", payload=payload.upper())
+
+    return last
