@@ -98,12 +98,12 @@ async def test_what_would_be_refused_now_ends(shop: Spending, key: str, change: 
 
 
 async def test_a_route_that_leads_elsewhere_now_leaves_open_sessions_alone(shop: Spending) -> None:
-    async with shop.open("free", model="moved-voice") as socket:
-        async with reloaded(shop.proxy, "model: moved-voice}, provider: sim", "model: moved-voice}, provider: spare"):
-            async with shop.open("free", "moved", model="moved-voice") as later:
-                await ask(later)
-            await asyncio.sleep(1)
-            await ask(socket)
+    before, after = (f"model: moved-voice}}, provider: {provider}" for provider in ("sim", "spare"))
+    async with shop.open("free", model="moved-voice") as socket, reloaded(shop.proxy, before, after):
+        async with shop.open("free", "moved", model="moved-voice") as later:
+            await ask(later)
+        await asyncio.sleep(1)
+        await ask(socket)
     assert (await ended(shop.proxy.data, "moved"))["provider"] == "spare"
 
 
