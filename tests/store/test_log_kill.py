@@ -14,6 +14,7 @@ from store.clock import utc_now
 from store.log import Log
 from store.log import LogLocked
 from store.log import LogReader
+from store.verify import verify
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,6 +42,7 @@ def test_kill_at_random_moments(tmp_path: Path) -> None:
         acknowledged[f"run_{run}"] = max(first, _acknowledged(process))
         process.wait()
         process.stdout.close()
+        assert verify(tmp_path).bad is None
     log = Log.open(tmp_path)
     recovery = log.recover(utc_now())
     assert [recovered.session for recovered in recovery.sessions] == ["run_19"]
@@ -53,7 +55,9 @@ def test_kill_at_random_moments(tmp_path: Path) -> None:
         assert (record["turns"], record["usage"]) == (len(indexes), {"total_tokens": 2 * len(indexes)})
         assert record["ended_at"] >= record["started_at"]
         assert record["close"]["code"] == 1006
+        assert [len(turn["output"]) for turn in log.turns(session)] == [index * 37 % 4000 for index in indexes]
     assert log.close() == 0
+    assert verify(tmp_path).bad is None
     with log.reader.database(log.reader.days()[0]) as db:
         assert db.storage.damage == []
 
