@@ -81,7 +81,9 @@ def prepare(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
     if (lacking := unsupported(loaded.rules)) is not None:
         raise NotReady(f"{settings.rules}: {lacking}", exit_code=2)
     try:
-        log = Log.open(settings.data)
+        seal = loaded.rules.log.seal
+        anchor = None if seal.file is None else settings.rules.parent / seal.file
+        log = Log.open(settings.data, seal_every=seal.every, anchor=anchor)
         complete(log, log.recover(utc_now()))
     except (StoreError, OSError) as error:
         raise NotReady(f"the log in {settings.data} cannot be opened: {error}") from None

@@ -83,6 +83,15 @@ class Retention(Section):
     """Sound files."""
 
 
+class Seal(Section):
+    """How the log is sealed against changes; a change here counts from the next start on."""
+
+    every: Duration = Field("30s", validate_default=True)
+    """How often what is new in the log is sealed."""
+    file: StrictStr | None = None
+    """A file somewhere else that gets every seal too; a relative path begins where the rules are."""
+
+
 class Log(Section):
     """What is kept of a session."""
 
@@ -96,6 +105,8 @@ class Log(Section):
     """Most text kept of one turn; what is cut is marked."""
     retention: Retention = Field(default_factory=Retention)
     """How long things are kept."""
+    seal: Seal = Field(default_factory=Seal)
+    """How the log is sealed against changes."""
     store: Store = "tinydb"
     """tinydb, a postgresql URL without a password, or env:NAME of a variable that holds the URL."""
 

@@ -25,6 +25,7 @@ from rules.model import Log
 from rules.model import Price
 from rules.model import Retention
 from rules.model import Rules
+from rules.model import Seal
 from rules.policy import Bounds
 from rules.policy import Policy
 from rules.policy import PolicyTest
@@ -53,6 +54,7 @@ SECTIONS: dict[str, type[Section]] = {
     "client_secrets": ClientSecrets,
     "log": Log,
     "retention": Retention,
+    "seal": Seal,
     "prices": Price,
 }
 
