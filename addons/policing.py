@@ -44,6 +44,7 @@ class Policing:
         judge.policies = policies
         judged = judge.judge(frame, frame.at)
         if judged.hits:
+            session.watched = judge.silences
             self._tell(session, judged.hits)
         if judge.deadline is not None and session.id not in self._timers:
             self._wait(session, judge.deadline)
@@ -79,7 +80,6 @@ class Policing:
 
     def _tell(self, session: Session, hits: Sequence[Hit]) -> None:
         for hit in hits:
-            session.watched = session.watched or (hit.applied and hit.action == "block" and not hit.from_client)
             if hit.tag is not None and len(session.tags) < MAX_TAGS:
                 session.tags[hit.tag] = None
             detail = {"applied": hit.applied, "text": hit.kind, "response_id": hit.response_id, "reason": hit.detail or None}

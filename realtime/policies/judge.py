@@ -115,6 +115,11 @@ class Judge:
         """Whether this answer was blocked, so that its sound must not cross either."""
         return self._blocked.get(response_id, False)
 
+    @property
+    def silences(self) -> bool:
+        """Whether any answer was blocked, so that messages of mere sound are to be judged as well."""
+        return any(self._blocked.values())
+
     def due(self, now: float) -> Released:
         """Held words whose time is up."""
         late = [passage for passage in self._streams.open.values() if (due := passage.deadline) is not None and due <= now]

@@ -39,7 +39,9 @@ PACE = 0.2
 
 POLICIES = """on_error: block
 policies:
-  - {id: slow, when: {from: client, at: "$.item.content[*].text", size: {over: 10KB}, regex: "a[ab]{900}c"}, action: alert}
+  - id: slow
+    when: {event: conversation.item.create, at: "$.item.content[*].text", size: {over: 10KB}, regex: "a[ab]{900}c"}
+    action: alert
   - {id: cards, when: {detect: [card]}, action: redact}
   - id: tools
     when: {from: client, event: session.update, at: "$.session.tools[*].name", not_in: [get_weather]}
@@ -90,12 +92,25 @@ class Stage:
 async def ends(connection: RawSocket) -> None:
     """A provider that closes properly right behind the first half of its answer."""
     await accept(connection)
-    ids = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
     for piece in ("So it is ", "4111 1111 ", "1111 1111"):
-        event = {"type": "response.output_text.delta", "event_id": "event_1", **ids, "delta": piece}
-        await connection.send(TEXT, json.dumps(event).encode())
+        await connection.send(TEXT, delta("output_text", piece))
     await connection.send(CLOSE, close(1000, "enough"))
     await connection.read_close()
+
+
+async def doubtful(connection: RawSocket) -> None:
+    """A provider whose answer has one message that can be read in two ways, and sound before and after it."""
+    await accept(connection)
+    unclear = b'{"delta":"Hi",' + delta("output_audio_transcript", "Ho")[1:]
+    for payload in (delta("output_audio", "AAAA"), unclear, delta("output_audio", "BBBB")):
+        await connection.send(TEXT, payload)
+    await connection.send(CLOSE, close(1000, "enough"))
+    await connection.read_close()
+
+
+def delta(kind: str, piece: str) -> bytes:
+    ids = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
+    return json.dumps({"type": f"response.{kind}.delta", "event_id": "event_1", **ids, "delta": piece}).encode()
 
 
 @asynccontextmanager
@@ -105,7 +120,7 @@ async def policed(folder: Path, *words: str) -> AsyncIterator[Stage]:
             "quick": await running.enter_async_context(Simulator(pace=0, script=SCRIPT)),
             "paced": await running.enter_async_context(Simulator(pace=PACE, script=SCRIPT)),
         }
-        brief = await running.enter_async_context(raw_upstream({"gpt-realtime": ends}))
+        brief = await running.enter_async_context(raw_upstream({"ends": ends, "doubtful": doubtful}))
         addresses = {name: one.address for name, one in simulators.items()} | {"brief": brief.address}
         providers = "".join(f'  {name}: {{kind: openai, url: "http://{address}"}}\n' for name, address in addresses.items())
         rules = f"{RULES}providers:\n{providers}{POLICIES}"

@@ -17,6 +17,7 @@ from proxying import close_of
 from recorded import named
 from recorded import shown
 from reloading import reloaded
+from talking import Event
 from talking import message
 from websockets import ConnectionClosedOK
 
@@ -200,14 +201,26 @@ async def test_a_message_that_cannot_be_judged(stage: Stage, made: Callable[[], 
 
 
 async def test_held_words_come_before_the_close_of_their_side(stage: Stage) -> None:
+    heard = await everything(stage, "ends")
+    assert "".join(event["delta"] for event in heard) == "So it is [card]"
+    assert (await shown(stage.proxy.data, "ends")).close == (1000, "enough", "upstream")
+
+
+async def test_sound_of_an_answer_with_a_message_that_cannot_be_judged(stage: Stage) -> None:
+    sound, error = await everything(stage, "doubtful")
+    assert (sound["type"], sound["delta"]) == ("response.output_audio.delta", "AAAA")
+    assert error["error"]["code"] == "policy_failed"
+
+
+async def everything(stage: Stage, model: str) -> list[Event]:
+    """What a provider says that closes of its own accord."""
     heard = []
-    async with stage.proxy.connect("/brief/v1/realtime?model=gpt-realtime", headers=named("brief")) as socket:
+    async with stage.proxy.connect(f"/brief/v1/realtime?model={model}", headers=named(model)) as socket:
         with pytest.raises(ConnectionClosedOK):
             while True:
                 heard.append(json.loads(await socket.recv()))
         assert (socket.close_code, socket.close_reason) == (1000, "enough")
-    assert "".join(event["delta"] for event in heard) == "So it is [card]"
-    assert (await shown(stage.proxy.data, "brief")).close == (1000, "enough", "upstream")
+    return heard
 
 
 async def test_no_card_is_anywhere_in_the_data_folder_or_the_operators_log(stage: Stage) -> None:
