@@ -46,7 +46,7 @@ UPSTREAM = "cnry-UPSTREAM-0123456789abcdefghij"
 
 RULES = f"""version: 1
 listen: {{gateway: "127.0.0.1:0", intercept: "127.0.0.1:0", control: "127.0.0.1:0"}}
-limits: {{handshake: 3s, idle: 15m, session: 60m, sessions: 100, per_key: 50}}
+limits: {{handshake: 10s, idle: 15m, session: 60m, sessions: 100, per_key: 50}}
 log: {{content: full}}
 webrtc: {{bind: 127.0.0.1, grace: 1s}}
 keys:

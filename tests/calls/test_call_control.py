@@ -8,6 +8,7 @@ import pytest
 from proxying import KEY
 from proxying import OTHER_KEY
 from recorded import named
+from reloading import reloaded
 from switchboard import UPSTREAM
 from switchboard import Switchboard
 from switchboard import code_of
@@ -138,5 +139,6 @@ async def test_a_provider_that_takes_too_long(board: Switchboard, monkeypatch: p
         await board.simulator._stopping.wait()
 
     monkeypatch.setattr(board.simulator._desk, "respond", nothing)
-    answer = await board.post(f"{CALLS}/rtc_1/hangup")
+    async with reloaded(board.proxy, "handshake: 10s", "handshake: 2s"):
+        answer = await board.post(f"{CALLS}/rtc_1/hangup")
     assert (answer.status_code, code_of(answer)) == (504, "upstream_timeout")

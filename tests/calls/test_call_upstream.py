@@ -14,8 +14,10 @@ import pytest
 import pytest_asyncio
 from phone import Phone
 from recorded import Shown
+from reloading import reloaded
 from switchboard import UPSTREAM
 from switchboard import Switchboard
+from switchboard import code_of
 from switchboard import eventually
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("nothing_left", "slow")]
@@ -23,7 +25,6 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures
 OUR_CREDENTIAL = "provider openai refused our credential with status {}"
 REFUSED = "provider openai refused the request with status {}"
 USELESS = "provider openai gave no answer that fits the offer"
-LATE = "provider openai did not answer within 3 s"
 
 REFUSALS = {
     "gpt-sim-refuse-401": (502, "upstream_refused", OUR_CREDENTIAL.format(401), "the provider answered 401"),
@@ -33,7 +34,6 @@ REFUSALS = {
     "gpt-sim-refuse-500": (500, "upstream_refused", REFUSED.format(500), "the provider answered 500"),
     "gpt-sim-html-500": (500, "upstream_refused", REFUSED.format(500), "the provider answered 500"),
     "gpt-sim-redirect": (502, "upstream_refused", REFUSED.format(302), "the provider answered 302"),
-    "gpt-sim-no-handshake": (504, "upstream_timeout", LATE, "the provider did not answer"),
     "gpt-sim-not-sdp": (502, "bad_answer", USELESS, "the provider's answer is of no use"),
     "gpt-sim-no-audio": (502, "bad_answer", USELESS, "the provider's answer is of no use"),
     "dead/gpt-realtime": (502, "upstream_unreachable", "provider dead cannot be reached", "the provider did not answer"),
@@ -227,6 +227,16 @@ async def test_an_offer_of_somebody_who_never_comes(slow: Slow):
     record = await slow.unanswered
     assert record.close == (1001, "client: ICE did not connect within 15 s", "client")
     assert record.session["media"]["client"]["packets"] == 0
+
+
+async def test_a_provider_that_does_not_answer_in_time(board: Switchboard):
+    phone = Phone()
+    async with reloaded(board.proxy, "handshake: 10s", "handshake: 2s"):
+        answer = await board.offer(await phone.offer(), model="gpt-sim-no-handshake", name="late")
+    await phone.close()
+    assert (answer.status_code, code_of(answer)) == (504, "upstream_timeout")
+    assert answer.json()["error"]["message"] == "provider openai did not answer within 2 s"
+    assert (await board.record("late")).close == (1006, "no session: the provider did not answer", "upstream")
 
 
 async def test_a_provider_that_repeats_our_credential(board: Switchboard):
