@@ -10,6 +10,7 @@ from pathlib import Path
 from addons.answers import code_of
 from addons.endings import CODES
 from realtime.framing import FrameReader
+from realtime.policies.refusal import FAILED
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "errors.md").read_text()
@@ -104,7 +105,7 @@ def test_codes_that_are_chosen_before_they_are_used_are_documented() -> None:
 
 def test_the_events_before_a_close_are_documented() -> None:
     every = {name for cells in rows(section("Events")) for name in names(cells[0])}
-    assert every == {*(code for _, code in CODES.values()), "session_closed", "model_not_allowed", "ambiguous_event"}
+    assert every == {*(code for _, code in CODES.values()), "session_closed", "model_not_allowed", "ambiguous_event", FAILED}
 
 
 def test_every_refusal_of_the_control_port_is_documented() -> None:
