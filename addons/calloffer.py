@@ -78,6 +78,7 @@ def judged(pin: ModelPin, configuration: bytes, now: float) -> bytes | None:
     if verdict.action == "replace":
         return json.dumps(json.loads(verdict.payload)["session"]).encode()
     error: dict[str, Any] = json.loads(verdict.reply[0])["error"] if verdict.reply else {}
-    code = error.get("code") or "model_not_allowed"
-    status = 403 if code == "model_not_allowed" else 400
-    raise NotAdmitted(status, code, error.get("message") or verdict.close.reason, param="model")
+    message = error.get("message") or verdict.close.reason
+    if error.get("code") == "ambiguous_event":
+        raise NotAdmitted(400, "ambiguous_event", message, param="session")
+    raise NotAdmitted(403, "model_not_allowed", message, param="model")

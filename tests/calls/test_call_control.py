@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 
 import pytest
 from proxying import KEY
@@ -14,6 +15,9 @@ from switchboard import Switchboard
 from switchboard import code_of
 from switchboard import eventually
 from websockets.exceptions import InvalidStatus
+from websockets.http11 import Response
+
+from simulator.refusal import answer as answer_of_the_desk
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("nothing_left")]
 
@@ -135,8 +139,9 @@ async def test_a_provider_that_does_not_answer(board: Switchboard, control: str)
 
 
 async def test_a_provider_that_takes_too_long(board: Switchboard, monkeypatch: pytest.MonkeyPatch):
-    async def nothing(*_: object) -> None:
+    async def nothing(*_: object) -> Response:
         await board.simulator._stopping.wait()
+        return answer_of_the_desk(HTTPStatus.OK, b"")
 
     monkeypatch.setattr(board.simulator._desk, "respond", nothing)
     async with reloaded(board.proxy, "handshake: 10s", "handshake: 2s"):

@@ -20,6 +20,8 @@ from switchboard import code_of
 from switchboard import eventually
 from switchboard import switchboard
 
+from store.reader import LogReader
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ON = "webrtc: {bind: 127.0.0.1, grace: 1s}"
@@ -99,7 +101,8 @@ async def test_a_media_worker_that_hangs_is_replaced(own: Switchboard):
 async def test_the_proxy_is_killed_and_the_next_one_is_told_to_stop(own: Switchboard):
     """Its worker finds out by itself, and what was left open is complete at the next start."""
     async with called(own, "killed") as (phone,):
-        worker = worker_of(own)
+        worker, session = worker_of(own), own.sessions("killed 0")[0]["id"]
+        await eventually(lambda: LogReader(own.proxy.data).turns(session))
         os.kill(own.proxy.process.pid, signal.SIGKILL)
         await phone.over()
         await eventually(lambda: not worker.is_running())
