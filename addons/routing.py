@@ -28,6 +28,7 @@ from addons.seam import BODY_LIMIT
 from addons.tap import Tap
 from addons.tap import door_of
 from addons.tickets import Ticket
+from addons.worker import SidecarError
 from providers import KINDS
 from providers.base import ProviderError
 
@@ -111,7 +112,11 @@ class Routing:
         if session.id not in self.tap.opening:
             flow.response = refusal(404, "the call of this ticket is over", code="unknown_call")
             return
-        upstream = ticket.upstream()
+        try:
+            upstream = ticket.upstream()
+        except SidecarError as error:
+            flow.response = refusal(error.status, error.message, code=error.code)
+            return
         rewrite(flow, caller.presented, self.tap.rules.providers[session.provider], upstream)
         flow.metadata[_OFFERED] = ()
         self.dialling.dial(flow, session)

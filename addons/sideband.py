@@ -21,6 +21,7 @@ from providers.base import Ask
 from providers.base import Endpoint
 from providers.base import ProviderError
 from providers.base import Upstream
+from realtime.session import Session
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,9 @@ class Sideband:
         """Follow the events of a call until either side ends it."""
         session = call.session
         assert session is not None
+        if call.link.upstream_id is None:
+            self._unseen(call, session, "the provider named no call in its answer")
+            return
         ticket = self.tap.tickets.issue(session, lambda: self._upstream(call))
         url = f"ws://{self.gateway()}/v1/realtime?call_id={call.id}"
         headers = {"Authorization": f"Bearer {ticket}"}
@@ -49,8 +53,11 @@ class Sideband:
                 async for _ in events:
                     pass
         except (WebSocketException, OSError) as error:
-            logger.warning("%s: the events of call %s cannot be followed: %s", session.id, call.id, error)
-            self.dialling.end(session, 502, None, "the events of the call cannot be followed")
+            self._unseen(call, session, str(error))
+
+    def _unseen(self, call: Call, session: Session, why: str) -> None:
+        logger.warning("%s: the events of call %s cannot be followed: %s", session.id, call.id, why)
+        self.dialling.end(session, 502, None, "the events of the call cannot be followed")
 
     async def hang_up(self, call: Call) -> None:
         """End the call at the provider. What it answers goes to the log alone."""

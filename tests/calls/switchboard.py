@@ -57,6 +57,8 @@ providers:
   other: {{kind: openai, url: "http://SIMULATOR", credential: "env:UPSTREAM_KEY"}}
   dead: {{kind: openai, url: "http://127.0.0.1:1", credential: "env:UPSTREAM_KEY"}}
   azure: {{kind: azure, url: "http://SIMULATOR", credential: "env:UPSTREAM_KEY", models: {{dep-rt: gpt-realtime, dep-tx: whisper-1}}}}
+  here: {{kind: openai, url: "http://SIMULATOR", credential: "env:UPSTREAM_KEY", mint: local}}
+  bailian: {{kind: bailian, url: "http://SIMULATOR", credential: "env:UPSTREAM_KEY"}}
   app: {{kind: openai}}
 routes:
   - {{name: aside, match: {{door: gateway, model: "aside-*"}}, provider: openai, webrtc: sideband}}
@@ -64,6 +66,8 @@ routes:
   - {{name: apps, match: {{door: intercept, host: localhost}}, provider: app}}
   - {{name: apps-aside, match: {{door: intercept, host: 127.0.0.1}}, provider: app, webrtc: sideband}}
   - {{name: elsewhere, match: {{door: gateway, model: "other/*"}}, provider: other}}
+  - {{name: workspace, match: {{door: gateway, model: "qwen*"}}, provider: bailian, webrtc: sideband}}
+  - {{name: minted-here, match: {{door: gateway, model: "here/*"}}, provider: here}}
   - {{name: deployed, match: {{door: gateway, model: "azure/*"}}, provider: azure}}
   - {{name: nobody, match: {{door: gateway, model: "dead/*"}}, provider: dead}}
   - {{name: calls, match: {{door: gateway, model: "gpt-*"}}, provider: openai}}

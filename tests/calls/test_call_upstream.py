@@ -19,6 +19,10 @@ from switchboard import UPSTREAM
 from switchboard import Switchboard
 from switchboard import code_of
 from switchboard import eventually
+from websockets.datastructures import Headers
+from websockets.http11 import Response
+
+from simulator.record import Asked
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("nothing_left", "slow")]
 
@@ -237,6 +241,39 @@ async def test_a_provider_that_does_not_answer_in_time(board: Switchboard):
     assert (answer.status_code, code_of(answer)) == (504, "upstream_timeout")
     assert answer.json()["error"]["message"] == "provider openai did not answer within 2 s"
     assert (await board.record("late")).close == (1006, "no session: the provider did not answer", "upstream")
+
+
+@pytest.mark.parametrize("model", ["gpt-realtime", "aside-1", "brief-1", "gpt-sim-not-sdp"])
+async def test_a_provider_that_repeats_our_credential_in_its_answer(board: Switchboard, model: str, monkeypatch: pytest.MonkeyPatch):
+    """In a line of the description, as the id of the call, and in a header; the call works all the same."""
+    respond = board.simulator._desk.respond
+
+    async def echoing(asked: Asked) -> Response:
+        response = await respond(asked)
+        response.body = (response.body or b"") + f"a=x-echo:{asked.headers['Authorization']}\r\n".encode()
+        response.headers = Headers(
+            {"Content-Type": "application/sdp", "Location": f"/v1/realtime/calls/{UPSTREAM}", "X-Echo": asked.headers["Authorization"]}
+        )
+        response.headers["Content-Length"] = str(len(response.body))
+        return response
+
+    phone = Phone()
+    with monkeypatch.context() as patch:
+        patch.setattr(board.simulator._desk, "respond", echoing)
+        answer = await board.offer(await phone.offer(), model=model, name=f"echo {model}")
+    assert UPSTREAM not in answer.text + str(answer.headers)
+    if model != "gpt-sim-not-sdp":
+        assert "a=x-echo:Bearer [redacted by voicetap]" in answer.text
+        await phone.accept(answer.text)
+        await phone.until("session.created")
+    else:
+        assert (answer.status_code, code_of(answer)) == (502, "bad_answer")
+    await phone.close()
+    record = await board.record(f"echo {model}")
+    assert record.session["call"]["upstream_id"] is None
+    if model == "aside-1":
+        assert record.close == (1006, "no session: the events of the call cannot be followed", "upstream")
+    assert "Traceback" not in "".join(board.proxy.output)
 
 
 async def test_a_provider_that_repeats_our_credential(board: Switchboard):
