@@ -5,7 +5,6 @@ A key is never on the disk later than what was encrypted with it, and destroying
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 from collections.abc import Iterable
@@ -73,8 +72,9 @@ class KeyFile:
         new = not self.path.exists(follow_symlinks=False)
         with _opened(open_placed(self.path)) as descriptor:
             for number, key in sorted(keys.items()):
-                if os.pwrite(descriptor, key, number * SIZE) != SIZE:
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                written = 0
+                while written < SIZE:  # what did not fit is tried again, which says why
+                    written += os.pwrite(descriptor, key[written:], number * SIZE + written)
             os.fsync(descriptor)
         if new:
             sync_folder(self.path.parent)
