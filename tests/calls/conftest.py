@@ -36,7 +36,7 @@ async def board(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Switc
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def nothing_left(board: Switchboard) -> AsyncIterator[None]:
-    """A file of tests leaves no session, call, socket, descriptor or task behind."""
+    """A file of tests leaves no session, call, socket, descriptor or task behind, and no fault of the program in its log."""
 
     async def settled() -> bool:
         return (await board.count()) <= before
@@ -50,3 +50,4 @@ async def nothing_left(board: Switchboard) -> AsyncIterator[None]:
         await eventually(settled)
     except TimeoutError:
         assert await board.count() == before
+    assert [line for line in board.proxy.output if "Traceback" in line or " ERROR " in line] == []
