@@ -18,7 +18,10 @@ FILES = sorted(path.name for path in FOLDER.iterdir() if path.name != "index.htm
 
 
 def client(gateway: str = "127.0.0.1:8787", host: str = "127.0.0.1:8789") -> TestClient:
-    return TestClient(Guard(Starlette(routes=call_routes(gateway)), token="t0ken", hosts=("voice.internal",)), base_url=f"http://{host}")
+    return TestClient(
+        Guard(Starlette(routes=call_routes(gateway)), token="t0ken", hosts=("voice.internal",), note=lambda _: None),
+        base_url=f"http://{host}",
+    )
 
 
 def policy_of(answer: httpx.Response) -> dict[str, str]:
