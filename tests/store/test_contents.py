@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import pytest
 from tinydb import Query
 from tinydb import TinyDB
 
+from store import contentfolder
 from store.clock import stamp
+from store.contents import ContentFile
 from store.errors import LogUnavailable
 from store.keyfile import KeyFile
 from store.log import Log
@@ -209,3 +212,51 @@ def test_numbers_of_keys_are_never_given_twice(tmp_path: Path) -> None:
         file.write(b"half a key")
     assert KeyFile(tmp_path).new()[0] == 5
     assert KeyFile(tmp_path).get(4) is None
+
+
+@pytest.mark.parametrize("threads", [True, False])
+def test_many_sessions_at_once(
+    log: Log, data: Path, make_session: Make, make_turn: Make, monkeypatch: pytest.MonkeyPatch, threads: bool
+) -> None:
+    if not threads:
+        monkeypatch.setattr("threading.Thread.start", _refused)
+    names = [f"s{number}" for number in range(40)]
+    for name in names:
+        log.session_opened(make_session(name))
+        log.turn_written(make_turn(name, 1, output=f"{name} speaks"))
+    log.commit()
+    monkeypatch.undo()
+    assert {name: LogReader(data).turns(name)[0]["output"] for name in names} == {name: f"{name} speaks" for name in names}
+
+
+def _refused(thread: object) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_a_record_waits_for_its_text_and_no_other_does(
+    log: Log, data: Path, clock: Any, make_session: Make, make_turn: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = ContentFile.append
+
+    def refuse(file: ContentFile, lines: bytes) -> None:
+        if file.path.stem == "b":
+            raise OSError(28, "No space left on device")
+        append(file, lines)
+
+    for name in "abc":
+        log.session_opened(make_session(name))
+    log.commit()
+    with monkeypatch.context() as patched:
+        patched.setattr(ContentFile, "append", refuse)
+        for name in "abc":
+            with suppress(LogUnavailable):
+                log.turn_written(make_turn(name, 1, output="x"))
+        with pytest.raises(LogUnavailable, match=r"b\.jsonl"):
+            log.commit()
+        found = {name: [turn["output"] for turn in LogReader(data).turns(name)] for name in "abc"}
+        assert found == {"a": ["x"], "b": [], "c": []}
+        assert contentfolder.sessions(data, DAY) == ["a", "c"]
+    while log.failure is not None:
+        pass
+    log.commit()
+    assert [LogReader(data).turns(name)[0]["output"] for name in "abc"] == ["x", "x", "x"]
