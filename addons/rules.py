@@ -103,6 +103,7 @@ class RulesWatch:
             logger.error("rules generation %d stays active: %s", self.tap.generation.number, lacking)
             return
         self.tap.generation = generation(self.tap.generation.number + 1, loaded.rules, monitor=self.tap.settings.monitor)
+        self.tap.changed.set()
         self._announce()
 
     def _announce(self) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from mitmproxy import ctx
@@ -154,7 +155,9 @@ class Sessions:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(TICK_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.tap.changed.wait(), TICK_SECONDS)
+            self.tap.changed.clear()
             moment = utc_now()
             keys = {LOCAL: "ok", FOREIGN: "ok", **{key.id: state(key, moment) for key in reversed(self.tap.keys)}}
             revoked = self.tap.tokens.revoked()

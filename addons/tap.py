@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,6 +86,8 @@ class Tap:
     """Who is told of each session that ended, or that did not come about."""
     pages: frozenset[str] = frozenset()
     """Origins of the control port, whose own pages may call."""
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when new rules are active, so that live sessions are looked at without delay."""
     draining: bool = False
     """True while the proxy shuts down: nothing new is let in."""
     findings: Findings = field(init=False)
