@@ -198,6 +198,7 @@ async def test_a_budget_that_comes_with_new_rules_knows_what_was_used_before(sho
         async with reloaded(shop.proxy, KEYS["later"], limited):
             reason = (await spend(live))[1]
             assert reason.endswith(f" of {used + 50} tokens")
+            await ended(shop.proxy.data, "later-2")
             assert used + 50 <= int(reason.split()[-4]) <= sum(record["usage"]["total_tokens"] for record in shop.sessions("later"))
             assert (await shop.refused("later"))[1]["code"] == "budget_spent"
         async with shop.open("later") as again:
