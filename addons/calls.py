@@ -54,8 +54,8 @@ from providers.base import Dialect
 from providers.base import ProviderError
 from providers.base import Upstream
 from realtime.framing import Close
+from realtime.leg import Ending
 from realtime.session import Session
-from realtime.tunnel import Ending
 
 logger = logging.getLogger(__name__)
 

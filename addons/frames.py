@@ -8,7 +8,7 @@ from typing import Literal
 from addons.findings import Findings
 from realtime.frame import Frame
 from realtime.session import Session
-from realtime.tunnel import Verdict
+from realtime.verdict import Verdict
 from store.export.native import Severity
 
 

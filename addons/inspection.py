@@ -24,7 +24,7 @@ from realtime.framing import Close
 from realtime.session import Session
 from realtime.tunnel import Inspect
 from realtime.tunnel import Last
-from realtime.tunnel import Verdict
+from realtime.verdict import Verdict
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from realtime.policies import Hit
 from realtime.policies import Judge
 from realtime.policies import Limits
 from realtime.session import Session
-from realtime.tunnel import Verdict
+from realtime.verdict import Verdict
 
 LIMITS: Final = Limits()
 MAX_TAGS: Final = 32

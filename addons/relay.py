@@ -36,11 +36,11 @@ from realtime.framing import Close
 from realtime.framing import FrameReader
 from realtime.framing import encode
 from realtime.framing import encode_close
-from realtime.tunnel import LINGER
+from realtime.leg import LINGER
+from realtime.leg import Leg
 from realtime.tunnel import Inspect
-from realtime.tunnel import Leg
 from realtime.tunnel import Tunnel
-from realtime.tunnel import Verdict
+from realtime.verdict import Verdict
 
 logger = logging.getLogger(__name__)
 

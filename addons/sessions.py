@@ -41,10 +41,10 @@ from addons.tap import Tap
 from addons.tap import session_of
 from realtime.frame import Frame
 from realtime.framing import Close
+from realtime.leg import Ending
 from realtime.session import Session
-from realtime.tunnel import Ending
 from realtime.tunnel import Tunnel
-from realtime.tunnel import Verdict
+from realtime.verdict import Verdict
 from rules.access import FOREIGN
 from rules.access import LOCAL
 from rules.keys import state

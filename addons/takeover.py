@@ -24,7 +24,7 @@ from OpenSSL import SSL
 
 from addons.relay import Line
 from addons.relay import RelayLayer
-from realtime.tunnel import Leg
+from realtime.leg import Leg
 
 HIGH_WATER: Final = 256 * 1024
 """Bytes waiting for one side at which the other side is no longer read."""

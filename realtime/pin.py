@@ -17,7 +17,7 @@ from realtime.frame import Frame
 from realtime.frame import may_be_json
 from realtime.framing import Close
 from realtime.jsonedit import replace_value
-from realtime.tunnel import Verdict
+from realtime.verdict import Verdict
 
 WAIT_SECONDS: Final = 15.0
 WAIT_FRAMES: Final = 16

@@ -31,6 +31,7 @@ from realtime.frame import Frame
 from realtime.framing import Close
 from realtime.ledger import Billed
 from realtime.ledger import Ledger
+from realtime.leg import Ending
 from realtime.meter_audio import AudioMeter
 from realtime.pin import ModelPin
 from realtime.prices import PriceBook
@@ -42,7 +43,6 @@ from realtime.signals import ResponseFinished
 from realtime.signals import SessionConfig
 from realtime.signals import Signal
 from realtime.signals import TextOut
-from realtime.tunnel import Ending
 from realtime.turn import Turn
 from realtime.turns import TurnTracker
 

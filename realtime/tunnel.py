@@ -12,12 +12,9 @@ While lingering, messages are still inspected (the usage of a cancelled answer m
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
-from typing import Literal
 
 from realtime.frame import Frame
 from realtime.framing import BINARY
@@ -30,43 +27,14 @@ from realtime.framing import FrameReader
 from realtime.framing import Message
 from realtime.framing import decode_close
 from realtime.framing import encode
-from realtime.framing import encode_close
-
-Side = Literal["client", "upstream", "proxy"]
+from realtime.leg import Ending
+from realtime.leg import Held
+from realtime.leg import Leg
+from realtime.verdict import Verdict
 
 PING_EVERY: Final = 15.0
 SILENCE: Final = 45.0
 """Seconds without a byte, pongs included, after which a peer counts as gone."""
-LINGER: Final = 2.0
-"""Seconds that a peer has to answer a Close."""
-
-
-POLICY: Final = Close(1008)
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What shall happen to a message that does not simply pass.
-
-    `drop` it, `replace` its payload, `hold` it and all that follow in its direction until `settle`, or `close` the
-    session. `reply` are text messages to its sender; `release` first lets held messages of its direction go. `before` are
-    messages of its direction and kind (text or binary) that go ahead of it, whatever becomes of it, and that nobody inspects.
-    """
-
-    action: Literal["pass", "drop", "replace", "hold", "close"]
-    payload: bytes = b""
-    reply: tuple[bytes, ...] = ()
-    close: Close = POLICY
-    release: bool = False
-    before: tuple[bytes, ...] = ()
-
-    def then(self, later: Verdict) -> Verdict:
-        """This verdict and one on the message as it left it: a payload that was replaced stays replaced, also while it is held."""
-        action, payload = later.action, later.payload
-        if self.payload and not payload:
-            action, payload = ("replace" if action == "pass" else action), self.payload
-        reply, before = self.reply + later.reply, self.before + later.before
-        return Verdict(action, payload, reply, later.close, self.release or later.release, before)
 
 
 _SPARED: Final = {"client": (1001, "client went away"), "upstream": (1011, "upstream connection lost")}
@@ -75,66 +43,6 @@ _SPARED: Final = {"client": (1001, "client went away"), "upstream": (1011, "upst
 Inspect = Callable[[Frame], Verdict | None]
 Last = Callable[[bool, float], Iterable[tuple[Frame, Verdict | None]]]
 """What was kept back of what a side (True: the client) said, when it says no more: messages in its name, and what becomes of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """Why a session ended: the first cause, not what followed from it. 1006 when a side vanished without a Close."""
-
-    code: int
-    reason: str
-    side: Side
-    cause: str = ""
-    """What the proxy ended it for, in a word: a `limit`, a `budget`, a `revocation`, a `kill`. Empty where nobody has to be told."""
-
-
-@dataclass(slots=True)
-class Held:
-    """A message that waits: for its own verdict, or (`settled`) for one before it. `asked` is its owner's to use."""
-
-    frame: Frame
-    wire: bytes
-    settled: bool
-    asked: bool = False
-
-
-class Leg:
-    """One side of the tunnel: what it sent, what is to be sent to it, and how far its close handshake is."""
-
-    __slots__ = ("closed", "closing", "deadline", "gone", "heard", "held", "held_bytes", "name", "out", "pinged", "reader")
-
-    def __init__(self, name: Literal["client", "upstream"], limit: int, now: float) -> None:
-        self.name = name
-        self.reader = FrameReader(masked=name == "client", limit=limit)
-        self.out: list[bytes] = []
-        self.held: deque[Held] = deque()
-        """Messages *from* this leg that wait for a verdict, and those behind them."""
-        self.held_bytes = 0
-        self.heard = now
-        self.pinged = now
-        self.closing: Close | None = None
-        """The Close that was sent to this leg."""
-        self.closed: Close | None = None
-        """The Close that this leg sent."""
-        self.gone = False
-        """Its connection ended, in one way or another."""
-        self.deadline: float | None = None
-
-    def send(self, opcode: int, payload: bytes) -> None:
-        """Queue a frame of our own, masked afresh towards the upstream; nothing follows a Close."""
-        if self.closing is None and not self.gone:
-            self.out.append(encode(opcode, payload, os.urandom(4) if self.name == "upstream" else b""))
-
-    def send_close(self, close: Close, now: float) -> None:
-        if self.closing is None:
-            self.send(CLOSE, encode_close(close))
-            self.closing = close
-            self.deadline = now + LINGER
-
-    @property
-    def done(self) -> bool:
-        """True when its connection may be shut: gone, or both Close frames are exchanged."""
-        return self.gone or (self.closing is not None and self.closed is not None)
 
 
 class Tunnel:

@@ -34,7 +34,7 @@ from realtime.policies.streams import watches
 from realtime.policies.view import View
 from realtime.texts import Text
 from realtime.texts import ended
-from realtime.tunnel import Verdict
+from realtime.verdict import Verdict
 
 
 class Match(NamedTuple):

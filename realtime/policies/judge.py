@@ -30,7 +30,7 @@ from realtime.policies.view import types_of
 from realtime.recent import Recent
 from realtime.texts import ended
 from realtime.texts import texts
-from realtime.tunnel import Verdict
+from realtime.verdict import Verdict
 
 WINDOW: Final = Window()
 _BLOCKED: Final = 128

@@ -20,7 +20,7 @@ from realtime.jsonedit import replace_value
 from realtime.policies.policy import Policy
 from realtime.texts import Text
 from realtime.texts import owner_of
-from realtime.tunnel import Verdict
+from realtime.verdict import Verdict
 
 CODE: Final = "policy_violation"
 FAILED: Final = "policy_failed"

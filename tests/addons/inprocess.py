@@ -193,9 +193,3 @@ def certified(folder: Path) -> tuple[ssl.SSLContext, Path]:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.load_cert_chain(chain)
     return made, folder / "upstream-ca-cert.pem"
-
-
-async def until(happened: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not happened():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)

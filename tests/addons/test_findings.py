@@ -18,13 +18,13 @@ from addons.findings import Findings
 from addons.floods import Allowance
 from realtime.delay import Delay
 from realtime.dialects import make
+from realtime.leg import Ending
 from realtime.pin import ModelPin
 from realtime.prices import PriceBook
 from realtime.secrecy import Secret
 from realtime.secrecy import Secrets
 from realtime.session import Client
 from realtime.session import Session
-from realtime.tunnel import Ending
 from store.export.native import FIELDS
 from store.findings import PER_SESSION
 from store.log import Log

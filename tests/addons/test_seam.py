@@ -19,7 +19,6 @@ from inprocess import client
 from inprocess import handshake
 from inprocess import proxy_inside
 from inprocess import serving
-from inprocess import until
 from mitmproxy import http
 from mitmproxy import version
 from mitmproxy.proxy import layers
@@ -32,6 +31,7 @@ from mitmproxy.proxy.layers.tls import ClientTLSLayer
 from mitmproxy.proxy.layers.tls import ServerTLSLayer
 from OpenSSL import SSL
 from proxying import RULES
+from waiting import eventually
 
 from addons.main import Settings
 from addons.main import StartError
@@ -225,7 +225,7 @@ async def test_a_client_that_gives_up_while_the_upstream_is_dialled_leaves_no_se
         writer.write(handshake("/v1/realtime?model=up/m"))
         await asyncio.wait_for(waiting.wait(), PATIENCE)
         writer.transport.abort()
-        await until(lambda: not bench.proxy.pipeline.tap.opening and not bench.proxy.pipeline.tap.live)
+        await eventually(lambda: not bench.proxy.pipeline.tap.opening and not bench.proxy.pipeline.tap.live)
 
 
 @pytest.mark.parametrize("hook", ["response", "websocket_start"])
@@ -241,7 +241,7 @@ async def test_a_client_that_gives_up_just_as_it_is_let_in_leaves_no_session_beh
         await asyncio.wait_for(waiting.wait(), PATIENCE)
         writer.transport.abort()
         await asyncio.sleep(0.3)
-        await until(lambda: not bench.proxy.pipeline.tap.opening and not bench.proxy.pipeline.tap.live)
+        await eventually(lambda: not bench.proxy.pipeline.tap.opening and not bench.proxy.pipeline.tap.live)
 
 
 @pytest.mark.parametrize("hook", ["requestheaders", "request", "responseheaders", "response", "websocket_start"])
@@ -252,4 +252,4 @@ async def test_a_script_that_kills_leaves_no_session_behind(bench: Bench, hook: 
     async with addon(type("Killer", (), {hook: staticmethod(kill)})()), client(bench.proxy.ready.gateway) as (reader, writer):
         writer.write(handshake("/v1/realtime?model=up/m"))
         await asyncio.wait_for(reader.read(), PATIENCE)
-        await until(lambda: not bench.proxy.pipeline.tap.opening and not bench.proxy.pipeline.tap.live)
+        await eventually(lambda: not bench.proxy.pipeline.tap.opening and not bench.proxy.pipeline.tap.live)

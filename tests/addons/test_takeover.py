@@ -27,11 +27,11 @@ from inprocess import hung_up
 from inprocess import proxy_inside
 from inprocess import serving
 from inprocess import status_of
-from inprocess import until
 from mitmproxy import ctx
 from mitmproxy import http
 from mitmproxy.net.server_spec import ServerSpec
 from proxying import RULES
+from waiting import eventually
 
 from addons import takeover
 from addons.takeover import HIGH_WATER
@@ -243,10 +243,10 @@ async def test_the_gateway_lets_no_script_dial_elsewhere(bench: Bench) -> None:
 async def test_hooks_come_in_order_and_a_taken_over_session_ends_with_all_of_them(bench: Bench) -> None:
     bench.plain.play, bench.plain.first, before = echo, b"", len(bench.taken)
     watch = Watch()
-    await until(lambda: not bench.proxy.connections)
+    await eventually(lambda: not bench.proxy.connections)
     async with addon(watch):
         await talk(bench, bench.plain)
-        await until(lambda: "client_disconnected" in watch.seen and "server_disconnected" in watch.seen)
+        await eventually(lambda: "client_disconnected" in watch.seen and "server_disconnected" in watch.seen)
     assert watch.seen[:9] == list(Watch.HOOKS[:9])
     assert sorted(watch.seen[9:]) == ["client_disconnected", "server_disconnected"]
     assert len(bench.taken) == before + 1
@@ -266,14 +266,14 @@ async def test_nothing_is_left_of_sessions_however_they_end(bench: Bench) -> Non
             upstream.play, upstream.first = echo, b""
             await asyncio.gather(*(talk(bench, upstream) for _ in range(count)))
             await asyncio.gather(*(dropped_by_client(upstream) for _ in range(count)))
-        await until(lambda: not bench.proxy.pipeline.tap.live and not bench.proxy.pipeline.tap.opening)
+        await eventually(lambda: not bench.proxy.pipeline.tap.live and not bench.proxy.pipeline.tap.opening)
 
     process = psutil.Process()
     await round_of_sessions(5)
     await settled(lambda: len(asyncio.all_tasks()))
     tasks, descriptors = len(asyncio.all_tasks()), process.num_fds()
     await round_of_sessions(50)
-    await until(lambda: len(asyncio.all_tasks()) <= tasks and process.num_fds() <= descriptors)
+    await eventually(lambda: len(asyncio.all_tasks()) <= tasks and process.num_fds() <= descriptors)
 
 
 async def test_a_side_that_does_not_read_stops_the_other_but_not_itself(bench: Bench) -> None:
@@ -301,7 +301,7 @@ async def test_a_side_that_does_not_read_stops_the_other_but_not_itself(bench: B
     async with client(bench.proxy.ready.gateway) as (reader, writer):
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         writer.write(handshake(bench.point_at(bench.plain)))
-        await until(lambda: any(isinstance(one.client.stalled_since, float) for one in bench.taken[-1:]))
+        await eventually(lambda: any(isinstance(one.client.stalled_since, float) for one in bench.taken[-1:]))
         side = bench.taken[-1].client
         await settled(lambda: written)
         assert written < total / 2
@@ -332,12 +332,12 @@ async def test_a_side_that_does_not_read_for_too_long_is_given_up(bench: Bench) 
 
     bench.plain.play, bench.plain.first = pour, b""
     with limits(bench, "write: 1s"):
-        await until(lambda: bench.proxy.pipeline.tap.rules.limits.write == 1.0)
+        await eventually(lambda: bench.proxy.pipeline.tap.rules.limits.write == 1.0)
         async with client(bench.proxy.ready.gateway) as (_, writer):
             writer.transport.pause_reading()  # type: ignore[attr-defined]
             writer.write(handshake(bench.point_at(bench.plain)))
             told = await asyncio.wait_for(closed, PATIENCE)
-            await until(lambda: not bench.proxy.pipeline.tap.live)
+            await eventually(lambda: not bench.proxy.pipeline.tap.live)
     assert (int.from_bytes(told[:2], "big"), told[2:]) == (1008, b"a side did not read for 1 s")
 
 

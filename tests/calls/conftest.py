@@ -11,8 +11,8 @@ import pytest_asyncio
 from aiortc import RTCSctpTransport
 from aiortc.rtcsctptransport import RTCSctpCapabilities
 from switchboard import Switchboard
-from switchboard import eventually
 from switchboard import switchboard
+from waiting import eventually
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,8 +9,6 @@ import re
 import signal
 import time
 from collections.abc import AsyncIterator
-from collections.abc import Awaitable
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -31,6 +29,7 @@ from proxying import started_proxy
 from recorded import Shown
 from recorded import shown
 from typer.testing import CliRunner
+from waiting import eventually
 
 from cli.__main__ import app
 from simulator import Simulator
@@ -263,17 +262,6 @@ def dashed(headers: dict[str, str]) -> dict[str, str]:
 def code_of(answer: httpx2.Response) -> str:
     found: str = answer.json()["error"]["code"]
     return found
-
-
-async def eventually(condition: Callable[[], Any] | Callable[[], Awaitable[Any]], seconds: float = PATIENCE) -> Any:
-    """Wait until it is true; what it then is."""
-    async with asyncio.timeout(seconds):
-        while True:
-            found = condition()
-            found = await found if isinstance(found, Awaitable) else found
-            if found:
-                return found
-            await asyncio.sleep(0.05)
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from reloading import reloaded
 from switchboard import MODEL
 from switchboard import Switchboard
 from switchboard import code_of
-from switchboard import eventually
+from waiting import eventually
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("nothing_left")]
 

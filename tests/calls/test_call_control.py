@@ -13,7 +13,7 @@ from reloading import reloaded
 from switchboard import UPSTREAM
 from switchboard import Switchboard
 from switchboard import code_of
-from switchboard import eventually
+from waiting import eventually
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 

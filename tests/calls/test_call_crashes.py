@@ -17,8 +17,8 @@ from reloading import reload
 from switchboard import RULES
 from switchboard import Switchboard
 from switchboard import code_of
-from switchboard import eventually
 from switchboard import switchboard
+from waiting import eventually
 
 from store.reader import LogReader
 

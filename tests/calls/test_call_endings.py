@@ -19,7 +19,7 @@ from proxying import hash_of
 from reloading import reloaded
 from switchboard import CALLS
 from switchboard import Switchboard
-from switchboard import eventually
+from waiting import eventually
 
 from simulator.webcall import WebCall
 

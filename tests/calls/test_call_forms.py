@@ -12,8 +12,8 @@ from proxying import KEY
 from switchboard import FORM
 from switchboard import UPSTREAM
 from switchboard import Switchboard
-from switchboard import eventually
 from switchboard import form
+from waiting import eventually
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("nothing_left")]
 

@@ -14,8 +14,8 @@ from phone import Phone
 from recorded import named
 from switchboard import FORM
 from switchboard import Switchboard
-from switchboard import eventually
 from switchboard import form
+from waiting import eventually
 from websockets.asyncio.client import connect
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("nothing_left")]

@@ -9,7 +9,7 @@ import pytest
 from phone import Phone
 from proxying import OTHER_KEY
 from switchboard import Switchboard
-from switchboard import eventually
+from waiting import eventually
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("nothing_left")]
 

@@ -16,8 +16,8 @@ from switchboard import FORM
 from switchboard import UPSTREAM
 from switchboard import Switchboard
 from switchboard import code_of
-from switchboard import eventually
 from switchboard import form
+from waiting import eventually
 from websockets.exceptions import InvalidStatus
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("nothing_left")]

@@ -16,7 +16,7 @@ from reloading import reloaded
 from switchboard import CALLS
 from switchboard import UPSTREAM
 from switchboard import Switchboard
-from switchboard import eventually
+from waiting import eventually
 from websockets.asyncio.client import ClientConnection
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("nothing_left")]

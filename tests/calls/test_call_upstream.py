@@ -18,7 +18,7 @@ from reloading import reloaded
 from switchboard import UPSTREAM
 from switchboard import Switchboard
 from switchboard import code_of
-from switchboard import eventually
+from waiting import eventually
 from websockets.datastructures import Headers
 from websockets.http11 import Response
 

@@ -207,15 +207,6 @@ async def upgraded(
         yield found
 
 
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until it holds."""
-    for _ in range(int(_PATIENCE / 0.05)):
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it never came to hold")
-
-
 Play = Callable[[RawSocket], Awaitable[None]]
 
 

@@ -24,6 +24,7 @@ from spending import key_of
 from spending import spend
 from spending import spending
 from talking import Talk
+from waiting import eventually
 
 from simulator.audio import silence
 from store.reader import LogReader
@@ -207,8 +208,9 @@ async def test_a_budget_that_comes_with_new_rules_knows_what_was_used_before(sho
 
 async def test_usage_adds_up_to_what_the_sessions_cost(shop: Spending) -> None:
     data = shop.proxy.data
-    records = LogReader(data).sessions(limit=None)
-    assert all(record["ended_at"] for record in records)
+    reader = LogReader(data)
+    await eventually(lambda: all(record["ended_at"] for record in reader.sessions(limit=None)))
+    records = reader.sessions(limit=None)
     cost = sum(record["cost"]["usd"] or 0 for record in records)
     assert billed(data) == {record["id"]: pytest.approx(record["cost"]["usd"] or 0) for record in records if record["cost"]["lines"]}
     for by in ("key", "model", "day", "provider", "route"):

@@ -26,7 +26,6 @@ from rawsocket import RawSocket
 from rawsocket import RawUpstream
 from rawsocket import accept
 from rawsocket import dialled
-from rawsocket import eventually
 from rawsocket import frame
 from rawsocket import handshake
 from rawsocket import raw_upstream
@@ -34,6 +33,7 @@ from rawsocket import upgraded
 from recorded import ended
 from recorded import named
 from reloading import reloaded
+from waiting import eventually
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 

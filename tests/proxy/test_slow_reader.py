@@ -20,12 +20,12 @@ from rawsocket import RawSocket
 from rawsocket import RawUpstream
 from rawsocket import accept
 from rawsocket import close
-from rawsocket import eventually
 from rawsocket import raw_upstream
 from rawsocket import upgraded
 from recorded import ended
 from recorded import named
 from reloading import reloaded
+from waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -14,7 +14,7 @@ from realtime.policies import PolicySet
 from realtime.policies.policy import Action
 from realtime.regex import Regex
 from realtime.texts import KINDS
-from realtime.tunnel import Verdict
+from realtime.verdict import Verdict
 
 ANY = frozenset(KINDS)
 CARD = "4111 1111 1111 1111"

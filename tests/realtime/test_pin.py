@@ -11,7 +11,7 @@ from realtime.framing import Close
 from realtime.pin import WAIT_FRAMES
 from realtime.pin import WAIT_SECONDS
 from realtime.pin import ModelPin
-from realtime.tunnel import Verdict
+from realtime.verdict import Verdict
 
 DEPLOYED = {"gpt-realtime": "rt-prod-eu"}
 

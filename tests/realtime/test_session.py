@@ -10,13 +10,13 @@ import pytest
 from realtime.delay import Delay
 from realtime.dialects import make
 from realtime.frame import Frame
+from realtime.leg import Ending
 from realtime.pin import ModelPin
 from realtime.prices import PriceBook
 from realtime.secrecy import Secret
 from realtime.secrecy import Secrets
 from realtime.session import Client
 from realtime.session import Session
-from realtime.tunnel import Ending
 
 
 def session(**changed: Any) -> Session:

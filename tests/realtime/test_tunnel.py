@@ -12,11 +12,11 @@ from realtime.framing import PONG
 from realtime.framing import TEXT
 from realtime.framing import Close
 from realtime.framing import encode
-from realtime.tunnel import LINGER
+from realtime.leg import LINGER
+from realtime.leg import Ending
 from realtime.tunnel import PING_EVERY
 from realtime.tunnel import SILENCE
-from realtime.tunnel import Ending
-from realtime.tunnel import Verdict
+from realtime.verdict import Verdict
 
 
 def test_messages_pass_both_ways_as_what_they_are() -> None:

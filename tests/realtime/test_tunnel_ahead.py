@@ -9,7 +9,7 @@ from realtime.frame import Frame
 from realtime.framing import TEXT
 from realtime.framing import Close
 from realtime.tunnel import Last
-from realtime.tunnel import Verdict
+from realtime.verdict import Verdict
 
 
 def test_messages_go_ahead_of_the_one_they_belong_to_and_nobody_inspects_them() -> None:

@@ -12,9 +12,9 @@ from realtime.framing import FrameReader
 from realtime.framing import decode_close
 from realtime.framing import encode
 from realtime.framing import encode_close
-from realtime.tunnel import Leg
+from realtime.leg import Leg
 from realtime.tunnel import Tunnel
-from realtime.tunnel import Verdict
+from realtime.verdict import Verdict
 
 MASK = b"abcd"
 

@@ -13,7 +13,7 @@ from aiortc import RTCConfiguration
 from aiortc import RTCDataChannel
 from aiortc import RTCPeerConnection
 from aiortc import RTCSessionDescription
-from waiting import until
+from waiting import eventually
 
 from sidecar.channel import Channel
 from sidecar.checks import read_answer
@@ -79,11 +79,11 @@ class Call:
         self.upstream.connect(answer.transport, answering_setup(answer.transport.setup))
         self.client.connect(offer.transport, setup)
         await self.browser.setRemoteDescription(RTCSessionDescription(mirrored(answer, ours, setup), "answer"))
-        await until(lambda: self.client.state == "connected" and self.upstream.state == "connected")
+        await eventually(lambda: self.client.state == "connected" and self.upstream.state == "connected")
 
     async def open(self) -> RTCDataChannel:
         """Waits until the browser's channel reached the provider, whose end this returns."""
-        await until(lambda: self.channel and self.channel.readyState == "open" and self.provided)
+        await eventually(lambda: self.channel and self.channel.readyState == "open" and self.provided)
         return self.provided[0]
 
     async def close(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from collections.abc import Callable
 from contextlib import asynccontextmanager
 from contextlib import suppress
 from http import HTTPStatus
@@ -207,13 +206,6 @@ async def running_gateway() -> AsyncIterator[Gateway]:
 def offered(call: str, offer: str, record: Recording | None = None) -> OfferedCall:
     """A call between peers of this machine."""
     return OfferedCall(call, offer, "t-client", "t-upstream", "local", "local", record)
-
-
-async def until(met: Callable[[], bool]) -> None:
-    """Wait for what nobody tells of."""
-    async with asyncio.timeout(SECONDS):
-        while not met():  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
 
 
 class Room:

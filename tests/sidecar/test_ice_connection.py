@@ -15,7 +15,7 @@ from litepeer import PASSWORD
 from litepeer import UFRAG
 from litepeer import LitePeer
 from litepeer import lite_peer
-from waiting import until
+from waiting import eventually
 
 from sidecar import ice
 from sidecar.addresses import Scope
@@ -66,7 +66,7 @@ async def closing(connection: Connection) -> None:
 async def test_a_lite_end_that_ignores_checks_without_use_candidate_keeps_the_connection() -> None:
     async with lite_peer(strict=True) as peer, connected(peer) as connection:
         ignored = peer.ignored
-        await until(lambda: peer.answered > 40)
+        await eventually(lambda: peer.answered > 40)
         assert peer.ignored == ignored
         assert connection.pair
         assert not connection.consent_lost
@@ -94,7 +94,7 @@ async def test_without_an_answer_consent_is_lost() -> None:
 async def test_each_datagram_of_the_chosen_address_is_a_sign_of_life() -> None:
     async with lite_peer() as peer, connected(peer) as connection:
         connection.last_heard = 0.0
-        await until(lambda: connection.last_heard)
+        await eventually(lambda: connection.last_heard)
 
 
 async def test_sockets_take_ports_of_the_range_until_there_is_none() -> None:
@@ -233,6 +233,6 @@ async def test_media_goes_past_the_queue() -> None:
     async with gathered(controlling=False) as connection, stranger(connection) as asking:
         connection.on_media = heard.append
         asking.send(b"\x80" * 30)
-        await until(lambda: heard)
+        await eventually(lambda: heard)
         assert heard == [b"\x80" * 30]
         assert connection._queue.empty()

@@ -16,7 +16,7 @@ from litepeer import PASSWORD
 from litepeer import UFRAG
 from litepeer import lite_peer
 from offered import without
-from waiting import until
+from waiting import eventually
 
 from sidecar import ice
 from sidecar.checks import read_answer
@@ -62,7 +62,7 @@ async def test_a_call_comes_up_and_says_how_long_it_took() -> None:
 
 async def test_a_call_without_a_data_channel_comes_up() -> None:
     async with call(label=None, sound=True) as made:
-        await until(lambda: made.exchange.media()["client"]["packets"] and made.exchange.media()["upstream"]["packets"])
+        await eventually(lambda: made.exchange.media()["client"]["packets"] and made.exchange.media()["upstream"]["packets"])
         assert made.client.times["channel_ms"] is None
 
 
@@ -74,7 +74,7 @@ async def test_an_offer_without_candidates_connects_by_the_checks_of_the_browser
         offer = read_offer(without(browser.localDescription.sdp, "a=candidate", "a=end-of-candidates"))
         assert offer.transport.candidates == ()
         await answer(browser, client, ours, offer)
-        await until(lambda: client.state == "connected")
+        await eventually(lambda: client.state == "connected")
     finally:
         await client.close("over")
         await browser.close()
@@ -97,7 +97,7 @@ async def test_an_end_that_hangs_up_ends_its_leg_gracefully(side: str) -> None:
         await made.open()
         theirs, other = (made.client, made.upstream) if side == "browser" else (made.upstream, made.client)
         await getattr(made, side).close()
-        await until(lambda: theirs.state == "closed")
+        await eventually(lambda: theirs.state == "closed")
         await theirs.wait_closed()
         assert ended(theirs) == Ending("hung up", graceful=True)
         assert other.state == "connected"
@@ -107,8 +107,8 @@ async def test_our_goodbye_reaches_both_ends_at_once() -> None:
     async with call() as made:
         theirs = await made.open()
         await asyncio.gather(made.client.close("limit reached"), made.upstream.close("limit reached"))
-        await until(lambda: made.channel and made.channel.readyState == "closed" and theirs.readyState == "closed")
-        await until(lambda: made.browser.connectionState == "closed")
+        await eventually(lambda: made.channel and made.channel.readyState == "closed" and theirs.readyState == "closed")
+        await eventually(lambda: made.browser.connectionState == "closed")
         assert ended(made.client) == Ending("limit reached", graceful=True)
 
 
@@ -138,7 +138,7 @@ async def test_a_leg_can_be_closed_while_it_gathers(monkeypatch: pytest.MonkeyPa
         server.deaf = True
         one = Leg("upstream", Network(stun=("127.0.0.1", server.candidate.port)), "any")
         gathering = asyncio.create_task(one.gather())
-        await until(lambda: server.ignored)
+        await eventually(lambda: server.ignored)
         await one.close("not needed")
         await gathering
     assert one.state == "closed"
@@ -150,7 +150,7 @@ async def test_a_leg_can_be_closed_while_it_connects() -> None:
     async with lite_peer() as dead:
         dead.deaf = True
         one.connect(dataclasses.replace(REMOTE, candidates=(dead.candidate,)), "passive")
-        await until(lambda: dead.ignored)
+        await eventually(lambda: dead.ignored)
         await one.close("given up")
     assert ended(one) == Ending("given up", graceful=True)
 
@@ -214,9 +214,9 @@ async def test_an_end_that_falls_silent_is_disconnected_and_comes_back() -> None
         assert chosen is not None
         receiver = chosen.protocol.datagram_received
         chosen.protocol.datagram_received = lambda *_: None  # type: ignore[method-assign]
-        await until(lambda: made.client.state == "disconnected")
+        await eventually(lambda: made.client.state == "disconnected")
         chosen.protocol.datagram_received = receiver  # type: ignore[method-assign]
-        await until(lambda: made.client.state == "connected")
+        await eventually(lambda: made.client.state == "connected")
         assert made.client.ending is None
 
 

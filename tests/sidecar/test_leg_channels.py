@@ -12,7 +12,7 @@ from aiortc import rtcsctptransport
 from legcall import Call
 from legcall import call
 from legcall import leg
-from waiting import until
+from waiting import eventually
 
 from sidecar import association
 from sidecar import watch
@@ -50,7 +50,7 @@ async def test_a_message_keeps_its_kind_and_its_text_both_ways(message: str | by
     async with call() as made:
         await echoes(made)
         await say(made, message)
-        await until(lambda: made.heard)
+        await eventually(lambda: made.heard)
         assert made.heard == [message]
 
 
@@ -59,13 +59,13 @@ async def test_messages_keep_their_order() -> None:
         await echoes(made)
         for number in range(300):
             await say(made, f"message {number}")
-        await until(lambda: len(made.heard) == 300)
+        await eventually(lambda: len(made.heard) == 300)
         assert made.heard == [f"message {number}" for number in range(300)]
 
 
 async def test_the_first_message_right_at_open_arrives() -> None:
     async with call(greeting="session.created") as made:
-        await until(lambda: made.heard)
+        await eventually(lambda: made.heard)
         assert made.heard == ["session.created"]
 
 
@@ -84,7 +84,7 @@ async def test_a_label_that_is_not_ascii_arrives() -> None:
     async with call() as made:
         await made.open()
         opened = made.upstream.open_channel(spec)
-        await until(lambda: opened.state == "open")
+        await eventually(lambda: opened.state == "open")
         assert (made.provided[1].label, made.provided[1].protocol) == (spec.label, spec.protocol)
 
 
@@ -99,9 +99,9 @@ async def test_a_channel_that_one_end_closes_closes_at_the_other_and_the_call_st
     async with call() as made:
         made.client.on_channel = lambda channel: Watching.bridge(made, channel)
         second = made.browser.createDataChannel("second")
-        await until(lambda: second.readyState == "open" and len(made.provided) == 2)
+        await eventually(lambda: second.readyState == "open" and len(made.provided) == 2)
         second.close()
-        await until(lambda: made.provided[1].readyState == "closed")
+        await eventually(lambda: made.provided[1].readyState == "closed")
         assert closed == ["browser"]
         assert made.client.state == made.upstream.state == "connected"
 
@@ -111,7 +111,7 @@ async def test_sending_too_much_at_once_is_refused_with_the_sizes() -> None:
     async with call() as made:
         made.client.on_channel = channels.append
         made.browser.createDataChannel("second")
-        await until(lambda: channels)
+        await eventually(lambda: channels)
         with pytest.raises(ChannelError, match=r"262145 bytes.*262144") as caught:
             channels[0].send("x" * (LARGEST + 1))
         assert caught.value.code == "too_large"
@@ -144,7 +144,7 @@ async def test_a_channel_opened_early_opens_once_connected() -> None:
 
 
 async def ends(made: Call, reason: str) -> None:
-    await until(lambda: made.client.ending)
+    await eventually(lambda: made.client.ending)
     assert made.client.ending is not None
     assert reason in made.client.ending.reason
     assert not made.client.ending.graceful
@@ -191,7 +191,7 @@ async def test_a_handler_that_raises_ends_the_leg_with_a_reason(caplog: pytest.L
     async with call() as made:
         made.client.on_channel = lambda channel: setattr(channel, "on_message", broken)
         second = made.browser.createDataChannel("second")
-        await until(lambda: second.readyState == "open")
+        await eventually(lambda: second.readyState == "open")
         second.send("hello")
         await ends(made, "internal error: RuntimeError")
         assert "a fault of ours" in caplog.text
@@ -210,7 +210,7 @@ async def test_junk_in_place_of_sctp_changes_nothing() -> None:
         await echoes(made)
         await sctp(made).transport._send_data(b"\x00" * 40)
         await say(made, "still here")
-        await until(lambda: made.heard)
+        await eventually(lambda: made.heard)
 
 
 async def test_messages_that_nothing_takes_end_the_leg(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +220,7 @@ async def test_messages_that_nothing_takes_end_the_leg(monkeypatch: pytest.Monke
     async with call() as made:
         made.client.on_channel = channels.append
         made.browser.createDataChannel("second")
-        await until(lambda: channels)
+        await eventually(lambda: channels)
         sctp(made)._handle_data = swallow  # type: ignore[method-assign]
         channels[0].send("unheard")
         await ends(made, "messages waited for over 0.5 s")

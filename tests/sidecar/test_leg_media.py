@@ -13,7 +13,7 @@ from aiortc import RTCDtlsTransport
 from aiortc import RTCPeerConnection
 from legcall import Call
 from legcall import call
-from waiting import until
+from waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("loopback", "nothing_left")
 
@@ -56,7 +56,7 @@ async def test_packets_and_reports_arrive_as_they_were_sent() -> None:
             await transport(made.provider)._send_rtp(sound(1000 + number))
         for packet in (report, feedback):
             await transport(made.browser)._send_rtp(packet)
-        await until(lambda: len(at_provider.packets) == 20 and len(at_browser.packets) == 20 and len(at_provider.reports) >= 2)
+        await eventually(lambda: len(at_provider.packets) == 20 and len(at_browser.packets) == 20 and len(at_provider.reports) >= 2)
         assert at_provider.packets == [sound(number) for number in range(20)]
         assert at_browser.packets == [sound(1000 + number) for number in range(20)]
         assert {report, feedback} <= set(at_provider.reports)
@@ -69,7 +69,7 @@ async def test_timestamps_of_discontinuous_sound_stay() -> None:
         stamps = [0, 960, 20160, 39360, 40320, 50880]
         for number, stamp in enumerate(stamps):
             await transport(made.browser)._send_rtp(sound(number, stamp))
-        await until(lambda: len(at_provider.packets) == len(stamps))
+        await eventually(lambda: len(at_provider.packets) == len(stamps))
         assert [int.from_bytes(packet[4:8]) for packet in at_provider.packets] == stamps
         assert made.exchange.media()["client"]["seconds"] == round((50880 + 960) / 48000, 3)
 
@@ -92,14 +92,14 @@ async def test_under_loss_exactly_what_arrives_goes_on() -> None:
         for number in range(200):
             await transport(made.browser)._send_rtp(sound(number))
             await asyncio.sleep(0)
-        await until(lambda: kept and len(at_provider.packets) == kept)
+        await eventually(lambda: kept and len(at_provider.packets) == kept)
         assert kept < 200
         assert len(at_provider.packets) == made.exchange.media()["client"]["packets"] == kept
 
 
 async def test_the_packets_of_two_peers_are_counted_and_heard() -> None:
     async with call(sound=True) as made:
-        await until(lambda: made.exchange.media()["upstream"]["seconds"] > 0.5)
+        await eventually(lambda: made.exchange.media()["upstream"]["seconds"] > 0.5)
         media = made.exchange.media()
         for side in ("client", "upstream"):
             assert media[side]["packets"] > 10
@@ -114,18 +114,18 @@ async def test_what_has_no_valid_key_is_counted_and_changes_nothing() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
             for junk in (b"\x80" * 40, b"\x80\xc9" + b"\0" * 60, b"\x80", b"\x80" * 3000):
                 stranger.sendto(junk, chosen.local_addr)
-        await until(lambda: made.client.unauthentic == 4)
+        await eventually(lambda: made.client.unauthentic == 4)
         assert made.exchange.media()["client"]["dropped"]["srtp"] == 4
         at_provider = Heard(made.provider)
         await transport(made.browser)._send_rtp(sound(1))
-        await until(lambda: at_provider.packets)
+        await eventually(lambda: at_provider.packets)
 
 
 async def test_packets_before_the_other_leg_is_up_are_dropped_and_counted() -> None:
     async with call(label=None) as made:
         await made.upstream.close("gone")
         await transport(made.browser)._send_rtp(sound(1))
-        await until(lambda: made.exchange.media()["client"]["dropped"]["early"] == 1)
+        await eventually(lambda: made.exchange.media()["client"]["dropped"]["early"] == 1)
         assert made.exchange.media()["client"]["packets"] == 0
 
 
@@ -136,7 +136,7 @@ async def test_a_tap_hears_both_sides() -> None:
     ) as made:
         await transport(made.browser)._send_rtp(sound(1))
         await transport(made.provider)._send_rtp(sound(2))
-        await until(lambda: len(taken) == 2)
+        await eventually(lambda: len(taken) == 2)
         assert sorted(taken) == [(False, sound(2)[12:], 2), (True, sound(1)[12:], 1)]
 
 

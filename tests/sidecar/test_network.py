@@ -11,7 +11,7 @@ import pytest
 from aioice import Candidate
 from aioice import stun
 from aiortc import RTCCertificate
-from waiting import until
+from waiting import eventually
 
 from sidecar import network
 from sidecar.addresses import Scope
@@ -150,7 +150,7 @@ async def test_a_turn_server_that_went_away_holds_no_connection_back() -> None:
     async with server() as (made, port):
         async with gathered(Network(turn=turn(port)), "global"):
             made.deaf = True
-        await until(lambda: made.released)
+        await eventually(lambda: made.released)
 
 
 @pytest.mark.usefixtures("nothing_left")

@@ -18,7 +18,7 @@ from sidecarstage import Gateway
 from sidecarstage import Peer
 from sidecarstage import offered
 from sidecarstage import running_gateway
-from sidecarstage import until
+from waiting import eventually
 
 from addons.sidecar import LONGEST_SOCKET_PATH
 from addons.sidecar import Sidecar
@@ -149,7 +149,7 @@ async def test_a_worker_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest
         calls, reason = await proxy.until_lost()
         assert calls == {"call_a"}
         assert reason == "the media worker gave no sign of life for 0.6 s and was killed"
-        await until(lambda: not alive(pid))
+        await eventually(lambda: not alive(pid))
 
 
 async def test_one_that_cannot_start_is_tried_less_and_less_often(
@@ -161,7 +161,7 @@ async def test_one_that_cannot_start_is_tried_less_and_less_often(
         refused = await refusal(proxy, "call_a")
         assert (refused.status, refused.code, refused.retry_after) == (503, "sidecar_unavailable", 1)
         assert "stun" in refused.message
-        await until(lambda: proxy.sidecar.health()[0]["restarts"] >= 4)
+        await eventually(lambda: proxy.sidecar.health()[0]["restarts"] >= 4)
         assert proxy.lost == []
     told = [str(record.args[1]) for record in caplog.records if isinstance(record.args, tuple) and "the next one starts" in record.msg]
     assert told[:4] == ["0.01", "0.02", "0.04", "0.04"]
@@ -171,7 +171,7 @@ async def test_calls_go_to_the_worker_with_the_fewest(tmp_path: Path, monkeypatc
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     async with running(tmp_path, workers=8, calls=2) as proxy:
         await proxy.offer("call_0")
-        await until(lambda: all(slot.serves for slot in proxy.sidecar._slots))
+        await eventually(lambda: all(slot.serves for slot in proxy.sidecar._slots))
         for number in range(1, 4):
             await proxy.offer(f"call_{number}")
         assert [worker["calls"] for worker in proxy.sidecar.health()] == [2, 2]

@@ -196,12 +196,3 @@ async def over(event: asyncio.Event) -> None:
     """Waits, but not for ever."""
     async with asyncio.timeout(PATIENCE):
         await event.wait()
-
-
-async def eventually(check: Callable[[], bool]) -> None:
-    """Waits until it is so, but not for ever."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            if check():
-                return
-            await asyncio.sleep(0.02)

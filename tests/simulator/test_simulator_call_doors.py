@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from calling import Caller
 from calling import calling
-from calling import eventually
 from calling import multipart
 from calling import post
 from calling import post_json
 from strict_ga import judge_translation
+from waiting import eventually
 
 from simulator import Simulator
 

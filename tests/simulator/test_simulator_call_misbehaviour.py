@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from calling import Caller
 from calling import calling
-from calling import eventually
 from calling import multipart
 from calling import over
 from calling import post
+from waiting import eventually
 
 from simulator import Script
 from simulator import Simulator

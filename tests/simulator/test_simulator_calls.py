@@ -9,9 +9,9 @@ import psutil
 import pytest
 from calling import Caller
 from calling import calling
-from calling import eventually
 from calling import over
 from calling import post
+from waiting import eventually
 
 from simulator import Rule
 from simulator import Script

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from tinydb import Query
 from tinydb import TinyDB
+from waiting import soon
 
 from store import contentfolder
 from store.clock import stamp
@@ -191,8 +192,7 @@ def test_links_are_not_followed(tmp_path: Path, clock: Any, make_session: Make, 
     with pytest.raises(LogUnavailable, match="link"):
         log.commit()
     (tmp_path / "data" / "content").unlink()
-    while log.failure is not None:
-        pass
+    soon(lambda: log.failure is None)
     log.commit()
     assert LogReader(tmp_path / "data").turns("s")[0]["output"] == "x"
     assert list(elsewhere.iterdir()) == []
@@ -253,10 +253,9 @@ def test_a_record_waits_for_its_text_and_no_other_does(
                 log.turn_written(make_turn(name, 1, output="x"))
         with pytest.raises(LogUnavailable, match=r"b\.jsonl"):
             log.commit()
+        soon(lambda: contentfolder.sessions(data, DAY) == ["a", "c"])
         found = {name: [turn["output"] for turn in LogReader(data).turns(name)] for name in "abc"}
         assert found == {"a": ["x"], "b": [], "c": []}
-        assert contentfolder.sessions(data, DAY) == ["a", "c"]
-    while log.failure is not None:
-        pass
+    soon(lambda: log.failure is None)
     log.commit()
     assert [LogReader(data).turns(name)[0]["output"] for name in "abc"] == ["x", "x", "x"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import soon
 
 from store.errors import LogUnavailable
 from store.log import Log
@@ -45,8 +46,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 
 def _wait_for_success(log: Log) -> None:
-    while log.failure is not None:
-        pass
+    soon(lambda: log.failure is None)
     log.commit()
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from waiting import soon
 
 from store.log import Log
 from store.seal import BadSeal
@@ -26,15 +28,17 @@ def _seals(path: Path) -> list[int]:
     return [json.loads(line)["seq"] for line in path.read_bytes().splitlines()] if path.exists() else []
 
 
+def _sealed(path: Path, numbers: list[int]) -> bool:
+    return _seals(path) == numbers
+
+
 def test_what_was_written_is_sealed_while_nothing_happens(tmp_path: Path, clock: Any, make_session: Make) -> None:
     log = Log.open(tmp_path, clock=clock, seal_every=0.01)
     path = tmp_path / "log" / f"{DAY}.seals"
-    for number, name in enumerate("abc", 1):
-        log.session_opened(make_session(name))
+    for expected in ([1], [1, 2], [1, 2, 3]):
+        log.session_opened(make_session(f"s{len(expected)}"))
         log.commit()
-        while number not in _seals(path):
-            pass
-    assert _seals(path) == [1, 2, 3]
+        soon(partial(_sealed, path, expected))
     log.close()
     assert _seals(path) == [1, 2, 3]
 
@@ -50,12 +54,10 @@ def test_what_waits_for_the_disk_is_not_sealed(log: Log, make_session: Make, mon
     with monkeypatch.context() as patched:
         patched.setattr("store.journal.Journal.append", fail)
         log.session_opened(make_session("b"))
-        while log.failure is None:
-            pass
+        soon(lambda: log.failure is not None)
         log._sealer.seal()
         assert _seals(path) == [1]
-    while log.failure is not None:
-        pass
+    soon(lambda: log.failure is None)
     log.commit()
     log._sealer.seal()
     assert _seals(path) == [1, 2]
