@@ -16,6 +16,7 @@ class Clocks:
     provider heard the speech stop, the commit, the last appended audio; else the client's request, else its last item.
     """
 
+    began_speaking: float | None = None
     ended_speaking: float | None = None
     since: Since | None = None
     requested: float | None = None
@@ -34,13 +35,30 @@ class Clocks:
         """
         spans = {
             "first_output": _span(self.ended_speaking, self.first_output),
-            "first_audio": _span(self.ended_speaking, self.first_audio),
+            "first_audio": self.perceived,
             "request_to_first_audio": _span(self.requested, self.first_audio),
             "response": _span(self.started, self.finished),
             "barge_in_to_last_audio": _span(self.barged_in, self._audio_end),
         }
         made: dict[str, float | str] = {name: span for name, span in spans.items() if span is not None}
         return {**made, "since": self.since} if self.since else made
+
+    def moments(self, opened: float) -> dict[str, float]:
+        """When it all happened, in milliseconds since `opened`, below 0 for what was before; what did not happen is left out."""
+        known = {
+            "user_began": self.began_speaking,
+            "user_ended": self.ended_speaking,
+            "first_output": self.first_output,
+            "first_audio": self.first_audio,
+            "last_audio": self.last_audio,
+            "barged_in": self.barged_in,
+        }
+        return {name: round((at - opened) * 1000, 1) for name, at in known.items() if at is not None}
+
+    @property
+    def perceived(self) -> float | None:
+        """Milliseconds from when the user had finished to the first audio."""
+        return _span(self.ended_speaking, self.first_audio)
 
     @property
     def _audio_end(self) -> float | None:

@@ -29,6 +29,7 @@ from realtime.errors import turn_error
 from realtime.errors import unrecoverable_quota
 from realtime.frame import Frame
 from realtime.framing import Close
+from realtime.latencies import Latencies
 from realtime.ledger import Billed
 from realtime.ledger import Ledger
 from realtime.leg import Ending
@@ -164,6 +165,8 @@ class Session:
     ending: Ending | None = None
     ended: float | None = None
     delay: Delay = field(default_factory=Delay)
+    latencies: Latencies = field(default_factory=Latencies)
+    """From the end of what the user said to the first sound, turn by turn."""
 
     def __post_init__(self) -> None:
         self.tracker = TurnTracker(self.id, offset=self.offset, text_limit=self.text_limit)
@@ -230,6 +233,8 @@ class Session:
         turns = self.tracker.changed()
         for turn in turns:
             turn.cost = self.ledger.cost_of(turn)
+            if (waited := turn.clocks.perceived) is not None:
+                self.latencies.note(turn.index, waited)
         return turns
 
     def fail(self, status: int, upstream_status: int | None, now: float, why: str | None = None) -> None:
@@ -283,6 +288,8 @@ class Session:
             "turns": self.tracker.count,
             "usage": usage.record(),
             "cost": (cost if self.is_seen else UNSEEN).record(),
+            "first_audio": self.latencies.record(),
+            "findings": dict(self.findings),
             **self.media_record(),
             "recording": self.recording,
             "error": self.error and self.error.record(),
@@ -307,7 +314,6 @@ class Session:
             "frames": {"client": self.up.record(), "upstream": self.down.record()},
             "unreadable": self.flaws,
             "redacted_credentials": self.leaks,
-            "findings": self.findings,
             "tags": list(self.tags),
             "errors": list(self.tracker.errors),
             "lost": {name: count for name, count in self.tracker.lost.items() if count},

@@ -178,11 +178,12 @@ class Turn:
             "tools": list(self.tools),
             "input_chars": sum(item.chars for item in self.inputs),
             "output_chars": self.answer.chars,
-            "tool_calls": [_facts_of(call) for call in self.calls.values()],
+            "tool_calls": [_facts_of(call, self.opened_at) for call in self.calls.values()],
             "usage": None if self.usage is None else self.usage.record(),
             "transcription_usage": transcription.record() if transcription else None,
             "cost": None if self.cost is None else self.cost.record(),
             "clocks": self.clocks.record(),
+            "moments": self.clocks.moments(self.opened_at),
             "audio": {"in_seconds": round(self.heard.seconds, 3), "out_seconds": round(self.spoke.seconds, 3)},
             "interrupted": self.interrupted,
             "truncated_ms": self.truncated_ms,
@@ -192,22 +193,24 @@ class Turn:
 
     def _texts(self) -> dict[str, Any]:
         room = Room(self.limit)
+        facts_of_calls = [_facts_of(call, self.opened_at) for call in self.calls.values()]
         made: dict[str, Any] = {"input": room.take(self.input), "summary": self.summary, "output": room.take(self.answer.text)}
         made["tool_calls"] = [
-            {**_facts_of(call), "arguments": room.take(call.arguments), "result": None if call.result is None else room.take(call.result)}
-            for call in self.calls.values()
+            {**facts, "arguments": room.take(call.arguments), "result": None if call.result is None else room.take(call.result)}
+            for facts, call in zip(facts_of_calls, self.calls.values(), strict=True)
         ]
         if room.cut:
             made["cut"] = True
         return made
 
 
-def _facts_of(call: ToolUse) -> dict[str, Any]:
+def _facts_of(call: ToolUse, opened: float) -> dict[str, Any]:
     return {
         "call_id": call.call_id,
         "name": call.name,
         "arguments_chars": call.arguments_chars,
         "result_chars": None if call.result is None else call.result_chars,
+        "called_ms": milliseconds(call.called_at - opened),
         "result_ms": None if call.answered_at is None else milliseconds(call.answered_at - call.called_at),
     }
 

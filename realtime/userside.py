@@ -15,7 +15,7 @@ class UserSide:
     `appended` and `heard` are written on every audio message.
     """
 
-    __slots__ = ("_asked", "_speaking_since", "_spoken", "appended", "committed", "heard", "inputs", "results", "stopped", "wrote")
+    __slots__ = ("_asked", "_speaking_since", "_spoken", "appended", "began", "committed", "heard", "inputs", "results", "stopped", "wrote")
 
     def __init__(self, limit: int) -> None:
         self.inputs = Inputs(limit)
@@ -25,6 +25,8 @@ class UserSide:
         self._forget()
 
     def _forget(self) -> None:
+        self.began: float | None = None
+        """When the user was first heard to speak."""
         self.stopped: float | None = None
         self.committed: float | None = None
         self.appended: float | None = None
@@ -38,6 +40,7 @@ class UserSide:
         """The user speaks: what told of the end of earlier speech no longer counts."""
         self.stopped = self.committed = None
         self._speaking_since = at
+        self.began = at if self.began is None else self.began
         item = self.inputs.speak(item_id, anew=True)
         if item is not None:
             item.speaking = item.turn is None
@@ -66,6 +69,7 @@ class UserSide:
         """All this now belongs to the turn that begins."""
         spoken = any(item.spoken for item in turn.inputs) if turn.inputs else turn.trigger == "vad"
         turn.clocks.ended_speaking, turn.clocks.since = self._ended(turn.clocks.requested, spoken=spoken)
+        turn.clocks.began_speaking = self.began
         turn.heard, self.heard = self.heard, Sound(self.heard.format)
         if not turn.heard.size:
             turn.heard.before = turn.heard.before or self._spoken  # on a call the sound itself comes another way

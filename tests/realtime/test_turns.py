@@ -363,7 +363,9 @@ def test_metadata_names_and_counts_but_never_quotes(talk: Talk) -> None:
     record = talk.turns[1].record(content=False)
     assert {"input", "output", "summary"}.isdisjoint(record)
     assert (record["input_chars"], record["output_chars"]) == (12, 6)
-    assert record["tool_calls"] == [{"call_id": "c1", "name": "lookup", "arguments_chars": 16, "result_chars": None, "result_ms": None}]
+    assert record["tool_calls"] == [
+        {"call_id": "c1", "name": "lookup", "arguments_chars": 16, "result_chars": None, "called_ms": 300.0, "result_ms": None}
+    ]
     assert not any(word in repr(record) for word in ("secret", "hidden", "private"))
 
 

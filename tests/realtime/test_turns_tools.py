@@ -37,6 +37,7 @@ def test_a_tool_turn_is_two_answers_linked_by_the_call(talk: Talk) -> None:
             "arguments_chars": 9,
             "result": '{"where": "here"}',
             "result_chars": 17,
+            "called_ms": 200.0,
             "result_ms": 200.0,
         }
     ]
