@@ -139,7 +139,8 @@ class RelayLayer(layers.WebsocketLayer):
             tunnel.lost(event.connection is self.context.client, now)
         elif isinstance(event, WebSocketMessageInjected):
             message = event.message
-            frame = Frame(message.from_client, message.content, text=message.type == Opcode.TEXT, at=now, injected=True)
+            text = message.type == Opcode.TEXT
+            frame = Frame(message.from_client, message.content, text=text, at=now, injected=True, scripted=True)
             tunnel.inject(frame, now)
         if self.line.scripted:
             yield from self.ask_scripts(tunnel)

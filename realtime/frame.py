@@ -48,15 +48,26 @@ class Frame:
     last byte arrived. Fragments and masks are the wire's business and are not seen here.
     """
 
-    __slots__ = ("_event", "_head", "at", "flaw", "from_client", "injected", "payload", "text")
+    __slots__ = ("_event", "_head", "at", "flaw", "from_client", "injected", "payload", "scripted", "text")
 
-    def __init__(self, from_client: bool, payload: bytes, *, text: bool = True, at: float = 0.0, injected: bool = False) -> None:
+    def __init__(
+        self,
+        from_client: bool,
+        payload: bytes,
+        *,
+        text: bool = True,
+        at: float = 0.0,
+        injected: bool = False,
+        scripted: bool = False,
+    ) -> None:
         self.from_client = from_client
         self.payload = payload
         self.text = text
         self.at = at
         self.injected = injected
-        """True for a message that a script made in the name of this side."""
+        """True for a message that the proxy or a script made in the name of this side."""
+        self.scripted = scripted
+        """True for one that a script made or changed."""
         self.flaw: str | None = None
         """Why the JSON of this message is not clean (set once it was read): shown in records, never fatal."""
         self._head: Head | None = None

@@ -34,10 +34,14 @@ class Ending:
 
 @dataclass(slots=True)
 class Held:
-    """A message that waits: for its own verdict, or (`settled`) for one before it. `asked` is its owner's to use."""
+    """A message that waits: for its own verdict, or (`settled`) for one before it; `payload` is what `wire` has in it.
+
+    An empty `wire` is that of a message which is not to be sent. `asked` is its owner's to use.
+    """
 
     frame: Frame
     wire: bytes
+    payload: bytes
     settled: bool
     asked: bool = False
 

@@ -41,6 +41,8 @@ _SPARED: Final = {"client": (1001, "client went away"), "upstream": (1011, "upst
 """What the other side is told when the named one vanished or broke the protocol."""
 
 Inspect = Callable[[Frame], Verdict | None]
+Crossed = Callable[[Frame, bytes | None, bool], None]
+"""Told of each message once it is decided: what it is, what was sent of it (None: nothing), and whether it is a word of the proxy's own."""
 Last = Callable[[bool, float], Iterable[tuple[Frame, Verdict | None]]]
 """What was kept back of what a side (True: the client) said, when it says no more: messages in its name, and what becomes of them."""
 
@@ -60,6 +62,7 @@ class Tunnel:
         deferred: bool = False,
         announces: bool = False,
         last: Last = lambda from_client, now: (),
+        crossed: Crossed | None = None,
     ) -> None:
         self.client = Leg("client", message_limit, now)
         self.upstream = Leg("upstream", message_limit, now)
@@ -73,6 +76,7 @@ class Tunnel:
         self._deferred = deferred
         """Held messages are settled from outside after each `receive`, which then calls `conclude`."""
         self._last = last
+        self._crossed = crossed
         self._announces = announces
         """Where the client has no close codes at its end, an abnormal one of the upstream is told in an error event too."""
 
@@ -97,6 +101,8 @@ class Tunnel:
             frame = Frame(from_client, message.payload, text=opcode == TEXT, at=now)
             verdict = self._inspect(frame)
             if verdict is None and message.wire is None and not source.held and target.closing is None:
+                if self._crossed is not None:
+                    self._crossed(frame, frame.payload, False)
                 if message.start == end:
                     end = message.end
                     continue
@@ -132,15 +138,15 @@ class Tunnel:
             if verdict.release:
                 self._release(source, held)
             self._put_ahead(source, target, held, verdict)
-            self._rewire(source, held, self._outcome(source, target, held.frame, held.wire, verdict, now))
+            self._rewire(source, held, self._outcome(source, target, held.frame, held.wire, verdict, now), _payload(verdict, held.payload))
         self._flush_held(source, target)
 
     def amend(self, held: Held, payload: bytes) -> None:
         """Put another payload in the place of a message that waits."""
         source, target = (self.client, self.upstream) if held.frame.from_client else (self.upstream, self.client)
         was = held.frame
-        held.frame = Frame(was.from_client, payload, text=was.text, at=was.at, injected=was.injected)
-        self._rewire(source, held, _encoded(held.frame, target))
+        held.frame = Frame(was.from_client, payload, text=was.text, at=was.at, injected=was.injected, scripted=True)
+        self._rewire(source, held, _encoded(held.frame, target), payload)
 
     def inject(self, frame: Frame, now: float) -> None:
         """Relay a message as if its side had sent it: inspected like any other, in its place behind what waits."""
@@ -196,7 +202,7 @@ class Tunnel:
         if other.closing is None:
             close = leg.closed or other.closed or Close(1001)
             if self._announces and other is self.client and other.closed is None:
-                self._announce(close)
+                self._announce(close, now)
             other.send_close(close, now)
         if other.closed is not None or other.gone:
             leg.send_close(other.closed or leg.closed or Close(1001), now)
@@ -216,38 +222,52 @@ class Tunnel:
 
     def _end(self, ending: Ending, to_client: Close, to_upstream: Close, now: float) -> None:
         self.ending = ending
-        self._announce(to_client)
+        self._announce(to_client, now)
         self.client.send_close(to_client, now)
         self.upstream.send_close(to_upstream, now)
 
-    def _announce(self, close: Close) -> None:
+    def _announce(self, close: Close, now: float) -> None:
         """The error event that says why a session ends; none where it ends as it should."""
         if close.code not in (1000, 1005) and (event := self._error_event(close)) is not None:
-            self.client.send(TEXT, event)
+            self._say(self.client, event, now)
+
+    def _say(self, leg: Leg, event: bytes, now: float) -> None:
+        """A word of our own to one side."""
+        if self._crossed is not None and leg.closing is None and not leg.gone:
+            self._crossed(Frame(leg is self.upstream, event, at=now, injected=True), event, True)
+        leg.send(TEXT, event)
 
     def _judge(self, source: Leg, target: Leg, frame: Frame, wire: bytes, verdict: Verdict | None, now: float) -> None:
         if verdict is not None and verdict.release:
             self._release(source)
             self._flush_held(source, target)
         for ahead in verdict.before if verdict is not None else ():
-            self._queue(source, target, _ahead(frame, ahead), _encoded(frame, target, ahead), settled=True, now=now)
-        hold = verdict is not None and verdict.action == "hold"
-        if verdict is not None and hold and verdict.payload:
-            wire = _encoded(frame, target, verdict.payload)
-        elif verdict is not None and not hold:
-            wire = self._outcome(source, target, frame, wire, verdict, now)
-        self._queue(source, target, frame, wire, settled=not hold, now=now)
+            self._queue(source, target, Held(_ahead(frame, ahead), _encoded(frame, target, ahead), ahead, settled=True), now)
+        held = Held(frame, wire, frame.payload, settled=verdict is None or verdict.action != "hold")
+        if verdict is not None:
+            held.payload = _payload(verdict, held.payload)
+            if held.settled:
+                held.wire = self._outcome(source, target, frame, wire, verdict, now)
+            elif verdict.payload:
+                held.wire = _encoded(frame, target, verdict.payload)
+        self._queue(source, target, held, now)
 
-    def _queue(self, source: Leg, target: Leg, frame: Frame, wire: bytes, *, settled: bool, now: float) -> None:
+    def _queue(self, source: Leg, target: Leg, held: Held, now: float) -> None:
         """Send a message, or let it wait: for its own verdict, or behind others that wait."""
-        if not source.held and settled:
-            if wire and target.closing is None:
-                target.out.append(wire)
+        if not source.held and held.settled:
+            self._send(target, held)
             return
-        source.held.append(Held(frame, wire, settled=settled))
-        source.held_bytes += len(wire)
+        source.held.append(held)
+        source.held_bytes += len(held.wire)
         if source.held_bytes > self._held_limit:
             self.close(Close(1008, f"more than {self._held_limit} bytes held"), now, "limit")
+
+    def _send(self, target: Leg, held: Held) -> None:
+        sent = bool(held.wire) and target.closing is None
+        if sent:
+            target.out.append(held.wire)
+        if self._crossed is not None:
+            self._crossed(held.frame, held.payload if sent else None, False)
 
     def _put_ahead(self, source: Leg, target: Leg, held: Held, verdict: Verdict) -> None:
         """Messages ahead of one that waits stand before it among those that wait."""
@@ -256,13 +276,13 @@ class Tunnel:
         place = source.held.index(held)
         for number, payload in enumerate(verdict.before):
             wire = _encoded(held.frame, target, payload)
-            source.held.insert(place + number, Held(_ahead(held.frame, payload), wire, settled=True))
+            source.held.insert(place + number, Held(_ahead(held.frame, payload), wire, payload, settled=True))
             source.held_bytes += len(wire)
 
     def _outcome(self, source: Leg, target: Leg, frame: Frame, wire: bytes, verdict: Verdict, now: float) -> bytes:
         """Carry out a final verdict; returns the wire bytes that take the message's place (none when it is dropped)."""
         for event in verdict.reply:
-            source.send(TEXT, event)
+            self._say(source, event, now)
         match verdict.action:
             case "replace":
                 return _encoded(frame, target, verdict.payload)
@@ -274,9 +294,9 @@ class Tunnel:
             case _:
                 return wire
 
-    def _rewire(self, source: Leg, held: Held, wire: bytes) -> None:
+    def _rewire(self, source: Leg, held: Held, wire: bytes, payload: bytes) -> None:
         source.held_bytes += len(wire) - len(held.wire)
-        held.wire = wire
+        held.wire, held.payload = wire, payload
 
     def _release(self, source: Leg, before: Held | None = None) -> None:
         for entry in source.held:
@@ -288,12 +308,19 @@ class Tunnel:
         while source.held and (source.held[0].settled or all_of_it):
             entry = source.held.popleft()
             source.held_bytes -= len(entry.wire)
-            if entry.settled and entry.wire and target.closing is None:
-                target.out.append(entry.wire)
+            if not entry.settled:
+                entry.wire = b""
+            self._send(target, entry)
 
 
 def _wire_of(reader: FrameReader, message: Message) -> bytes:
     return message.wire if message.wire is not None else reader.chunk[message.start : message.end]
+
+
+def _payload(verdict: Verdict, payload: bytes) -> bytes:
+    """What a message consists of after a verdict that does not stop it."""
+    replaced = verdict.action == "replace" or (verdict.action == "hold" and verdict.payload)
+    return verdict.payload if replaced else payload
 
 
 def _ahead(frame: Frame, payload: bytes) -> Frame:
