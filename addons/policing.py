@@ -71,10 +71,10 @@ class Policing:
             return
         now = time.monotonic()
         released = judge.due(now)
+        self._tell(session, released.hits)
         for frame in released.frames:
             live[1].tunnel.inject(frame, now)
         live[1].pump_if_due()
-        self._tell(session, released.hits)
         if judge.deadline is not None and session.id not in self._timers:
             self._wait(session, judge.deadline)
 

@@ -103,7 +103,7 @@ class Judge:
             return Judgement(verdict)
         if (why := doubt(frame)) is not None:
             policies = self._concerned(frame, policies)
-        case = Case(self.policies, policies, self._streams, self._dialect, frame, now)
+        case = self._case(policies, frame, now)
         verdict = case.verdict(self._clock, self._limits.budget * (1 + len(frame.payload) / self._limits.per), why)
         if case.blocked:
             answer = answer_of(frame)
@@ -131,6 +131,10 @@ class Judge:
         released = self._release(held, now, everything=True)
         self._streams.drop(held)
         return released
+
+    def _case(self, policies: Applicable, frame: Frame, now: float) -> Case:
+        """The message before these policies."""
+        return Case(self.policies, policies, self._streams, self._dialect, frame, now)
 
     def _release(self, passages: list[Passage], now: float, *, everything: bool) -> Released:
         frames: list[Frame] = []
