@@ -8,6 +8,8 @@ from realtime.policies.judge import Released
 from realtime.policies.passage import Window
 from realtime.policies.policy import Policy
 from realtime.policies.policy import PolicySet
+from realtime.policies.trace import Trace
+from realtime.policies.trace import trace_of
 from realtime.policies.warming import warm
 
-__all__ = ["Hit", "Judge", "Judgement", "Limits", "Policy", "PolicySet", "Released", "Window", "warm"]
+__all__ = ["Hit", "Judge", "Judgement", "Limits", "Policy", "PolicySet", "Released", "Trace", "Window", "trace_of", "warm"]

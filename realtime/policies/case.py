@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
-from typing import NamedTuple
 
-from realtime.conditions import Span
 from realtime.frame import Frame
 from realtime.jsonedit import Edit
-from realtime.jsonedit import literal
 from realtime.jsonpath import Keys
 from realtime.policies.changes import Changes
 from realtime.policies.hit import Hit
-from realtime.policies.hit import excerpt
 from realtime.policies.hit import hit
+from realtime.policies.match import Match
+from realtime.policies.match import shown
+from realtime.policies.match import traced
 from realtime.policies.passage import Passage
 from realtime.policies.policy import Applicable
 from realtime.policies.policy import Policy
@@ -31,19 +31,12 @@ from realtime.policies.release import release
 from realtime.policies.release import settled
 from realtime.policies.streams import Streams
 from realtime.policies.streams import watches
+from realtime.policies.trace import Trace
+from realtime.policies.trace import stops
 from realtime.policies.view import View
 from realtime.texts import Text
 from realtime.texts import ended
 from realtime.verdict import Verdict
-
-
-class Match(NamedTuple):
-    """Where a condition holds: in a value at `keys` (None: the message as a whole), in `spans` of it (none: all of it)."""
-
-    keys: Keys | None = None
-    value: Any = None
-    spans: tuple[Span, ...] = ()
-    passage: Passage | None = None
 
 
 class Case:
@@ -51,6 +44,7 @@ class Case:
 
     def __init__(self, known: PolicySet, policies: Applicable, streams: Streams, dialect: str, frame: Frame, now: float) -> None:
         self.hits: list[Hit] = []
+        self.traces: list[Trace] = []
         self.blocked = False
         """Whether the message was stopped, by a policy or because one failed."""
         self._policies = policies
@@ -67,9 +61,18 @@ class Case:
         self._recalled = {policy.id: texts for policy in known.policies if policy.redacts and (texts := self._recall(policy))}
         self._asked: tuple[Policy, ...] = (*policies, *(policy for policy in known.policies if policy.id in self._recalled))
         self._changes = Changes()
+        self._told: list[tuple[int, Match]] = []
+        """Hits by their numbers, and what is to be shown of them."""
+        self._seen: list[Match] = []
 
     def verdict(self, clock: Callable[[], float], budget: float, doubt: str | None) -> Verdict | None:
         """What becomes of the message; `doubt` is why it cannot be read with certainty."""
+        made = self._judged(clock, budget, doubt)
+        for number, match in self._told:
+            self.hits[number] = replace(self.hits[number], excerpt=shown(match, self._seen))
+        return made
+
+    def _judged(self, clock: Callable[[], float], budget: float, doubt: str | None) -> Verdict | None:
         started = clock() if self._asked else 0.0
         for number, policy in enumerate(self._asked):
             late = number and clock() - started > budget
@@ -147,6 +150,8 @@ class Case:
     # -- acting ---------------------------------------------------------------------------------------------------------
 
     def _act(self, policy: Policy, found: list[Match]) -> Verdict | None:
+        self._seen += found
+        self.traces += [self._trace(policy, match) for match in found]
         if policy.redacts:
             found = [match for match in found if match.passage is None]
             for keys, value, spans, _ in found:
@@ -192,6 +197,7 @@ class Case:
         """The time is up before all policies were asked."""
         self._over = True
         why = f"{len(rest)} policies were not asked within {budget * 1000:.1f} ms"
+        self.traces += [Trace(policy.id, None, stops(policy), answer_of(self._frame)) for policy in rest]
         stopping = [policy for policy in rest if policy.enforced and policy.on_error == "block"]
         return self._failed((stopping or rest)[0], why)
 
@@ -199,10 +205,14 @@ class Case:
         """Tell of a match, once for each text."""
         text = self._text_at(match.keys)
         if self._streams.is_news(text.stream if text is not None else None, policy):
-            shown = "" if policy.action == "redact" and not match.spans else _shown(match)
+            if match.keys is not None and (match.spans or policy.action != "redact"):
+                self._told.append((len(self.hits), match))
             answer = answer_of(self._frame)
-            found = hit(policy, self._frame, keys=match.keys, kind=text.kind if text else None, excerpt=shown, response_id=answer)
-            self.hits.append(found)
+            self.hits.append(hit(policy, self._frame, keys=match.keys, kind=text.kind if text else None, response_id=answer))
+
+    def _trace(self, policy: Policy, match: Match) -> Trace:
+        text = self._text_at(match.keys)
+        return traced(policy, match, match.passage.stream.kind if match.passage is not None else text and text.kind, self._frame)
 
     def _text_at(self, keys: Keys | None) -> Text | None:
         return next((text for text in self._view.texts if text.keys == keys), None)
@@ -233,10 +243,3 @@ class Case:
         self.hits += hits
         if value != "".join(text.value for text in pieces):
             yield from (Edit(text.keys, "" if number else value) for number, text in enumerate(pieces))
-
-
-def _shown(match: Match) -> str:
-    if match.keys is None:
-        return ""
-    text = match.value if isinstance(match.value, str) else literal(match.value)
-    return excerpt(text, match.spans, open_end=match.passage is not None)

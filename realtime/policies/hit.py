@@ -16,6 +16,7 @@ from realtime.policies.policy import Action
 from realtime.policies.policy import Mode
 from realtime.policies.policy import Policy
 from realtime.policies.policy import Severity
+from realtime.policies.refusal import item_of
 from realtime.texts import Kind
 
 EXCERPT: Final = 80
@@ -44,6 +45,7 @@ class Hit:
     detail: str = ""
     response_id: str | None = None
     tag: str | None = None
+    item_id: str | None = None
 
 
 def hit(
@@ -72,6 +74,7 @@ def hit(
         detail,
         response_id,
         policy.tag if policy.enforced else None,
+        item_of(frame),
     )
 
 

@@ -25,6 +25,7 @@ from realtime.policies.refusal import uncancelled
 from realtime.policies.refusal import wordless
 from realtime.policies.release import release
 from realtime.policies.streams import Streams
+from realtime.policies.trace import Trace
 from realtime.policies.view import doubt
 from realtime.policies.view import types_of
 from realtime.recent import Recent
@@ -77,6 +78,8 @@ class Judge:
 
     def __init__(self, policies: PolicySet, dialect: str, limits: Limits = LIMITS, clock: Callable[[], float] = lambda: 0.0) -> None:
         self.policies = policies
+        self.traces: tuple[Trace, ...] = ()
+        """Where policies matched in the newest message."""
         self._dialect = dialect
         self._limits = limits
         self._clock = clock
@@ -93,6 +96,7 @@ class Judge:
 
     def judge(self, frame: Frame, now: float) -> Judgement:
         """What the policies say about a message that arrives at `now`, in seconds."""
+        self.traces = ()
         policies = self.policies.of(frame.from_client, frame.type)
         if not policies and frame.flaw is None and self._streams.quiet and not self._blocked:
             return PASSES
@@ -109,6 +113,7 @@ class Judge:
             answer = answer_of(frame)
             for name in filter(None, (answer, item_of(frame))):
                 self._blocked[name] = answer is not None
+        self.traces = tuple(case.traces)
         return Judgement(verdict, tuple(case.hits))
 
     def blocks(self, response_id: str) -> bool:

@@ -43,7 +43,7 @@ def settled(passage: Passage, streams: Streams, scan: Scan, now: float, *, every
             frame,
             keys=passage.keys,
             kind=passage.stream.kind,
-            excerpt=excerpt(passage.text, [Span(one.start, one.end, one.detector)], open_end=True),
+            excerpt=excerpt(passage.text, [Span(each.start, each.end, each.detector) for each in (one, *wanted)], open_end=True),
             detail=failures.get(one.policy.id) or ("its beginning had left before" if late else ""),
             response_id=answer_of(frame),
         )
