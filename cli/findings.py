@@ -14,8 +14,6 @@ from typing import Final
 
 import typer
 
-from cli.cells import clock
-from cli.cells import found
 from cli.moments import moment_of
 from cli.options import DATA
 from cli.options import AsJson
@@ -23,14 +21,16 @@ from cli.options import DataFolder
 from cli.output import print_json
 from cli.output import print_table
 from cli.plain import plain
-from cli.records import FINDING
 from cli.records import Record
 from cli.records import conditions
-from cli.records import fitting
 from cli.records import read_findings
+from store.cells import clock
+from store.cells import found
 from store.export import line
 from store.export.native import FIELDS
 from store.export.native import native
+from store.filters import FINDING
+from store.query import fitting
 
 _COLUMNS: Final = ("time", "severity", "kind", "action", "key", "session", "what")
 _BOUNDS: Final = ("since", "until")

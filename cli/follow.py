@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Final
 from typing import Literal
 
-from cli.records import SESSION
 from cli.records import Record
-from cli.records import fitting
-from cli.records import matching
 from cli.records import readable
 from store.clock import stamp
+from store.filters import SESSION
 from store.lines import Line
+from store.query import fitting
+from store.query import matching
 from store.reader import LogReader
 from store.tables import FINDINGS
 

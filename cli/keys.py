@@ -11,7 +11,6 @@ from typing import Any
 import typer
 from pydantic import ValidationError
 
-from cli.cells import clock
 from cli.completion import complete_key
 from cli.errors import Failure
 from cli.keystore import add_key
@@ -30,6 +29,7 @@ from rules.access import Key
 from rules.keys import hash_key
 from rules.keys import new_key
 from rules.keys import state
+from store.cells import clock
 
 keys = typer.Typer(help="Make, list and revoke virtual keys.", no_args_is_help=True, rich_markup_mode=None)
 

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from datetime import datetime
-from datetime import timedelta
-
-from pydantic_core import PydanticCustomError
 
 from cli.errors import Failure
-from rules.units import parse_duration
+from store import filters
+from store.filters import BadFilter
 
 
 def moment_of(name: str, text: str, now: datetime) -> datetime:
-    """`2027-01-31`, `2027-01-31T18:00:00Z` (local time without a zone), or `90m`, which is so long before `now`. Raises Failure VT105."""
+    """As `store.filters.moment_of`. Raises Failure VT105."""
     try:
-        return now - timedelta(seconds=parse_duration(text))
-    except (PydanticCustomError, OverflowError):
-        pass
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise Failure("VT105", f"{name}={text!r} is no time", "write 2027-01-31T18:00:00Z, 2027-01-31 or how long ago: 90m, 2d") from None
+        return filters.moment_of(name, text, now)
+    except BadFilter as error:
+        raise Failure("VT105", str(error), error.hint) from None

@@ -6,45 +6,18 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
-from typing import Final
 
 from cli.errors import Failure
+from store import filters
 from store.errors import AmbiguousId
 from store.errors import StoreError
-from store.query import status_of
+from store.filters import SESSION
+from store.filters import BadFilter
 from store.reader import LogReader
 
 Record = dict[str, Any]
-
-SESSION: Final[Mapping[str, str]] = {
-    "key": "principal",
-    "provider": "provider",
-    "model": "model",
-    "route": "route",
-    "session": "id",
-    "transport": "transport",
-    "door": "door",
-    "grouping": "grouping",
-    "status": "status",
-}
-"""What can be asked of a session on the command line, and the field of its record."""
-
-FINDING: Final[Mapping[str, str]] = {
-    "key": "principal",
-    "provider": "provider",
-    "model": "model",
-    "route": "route",
-    "session": "session",
-    "kind": "kind",
-    "policy": "policy",
-    "severity": "severity",
-    "action": "action",
-    "mode": "mode",
-}
-"""The same of a finding, apart from its time."""
 
 
 def read_sessions(data: Path, limit: int | None = None) -> list[Record]:
@@ -76,23 +49,10 @@ def read_findings(data: Path, since: datetime | None, until: datetime | None) ->
 
 def conditions(given: list[str], known: Mapping[str, str] = SESSION) -> dict[str, str]:
     """`name=value` pairs by field. Raises Failure VT105 for a name that is not known."""
-    made = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or name not in known:
-            raise Failure("VT105", f"{text!r} is no condition", f"write name=value with one of {', '.join(known)}; * and ? fit anything")
-        made[known[name]] = value
-    return made
-
-
-def matching(session: Record, wanted: Mapping[str, str]) -> bool:
-    """Whether a session fits every condition; values are globs."""
-    return fitting({**session, "status": status_of(session)}, wanted)
-
-
-def fitting(record: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
-    """The same for any record, whose fields are looked at as they are."""
-    return all(fnmatchcase(str(record.get(field) or ""), glob) for field, glob in wanted.items())
+    try:
+        return filters.conditions(given, known)
+    except BadFilter as error:
+        raise Failure("VT105", str(error), error.hint) from None
 
 
 @contextmanager

@@ -7,18 +7,18 @@ from typing import Any
 
 import typer
 
-from cli.cells import clock
-from cli.cells import cost
-from cli.cells import duration
-from cli.cells import ending
 from cli.options import DATA
 from cli.options import AsJson
 from cli.options import DataFolder
 from cli.output import print_json
 from cli.output import print_table
 from cli.records import conditions
-from cli.records import matching
 from cli.records import read_sessions
+from store.cells import clock
+from store.cells import cost
+from store.cells import duration
+from store.cells import ending
+from store.query import matching
 
 _COLUMNS = ("session", "started", "lasted", "key", "route", "provider/model", "turns", "tokens", "cost", "end")
 _RIGHT = ("lasted", "turns", "tokens", "cost")

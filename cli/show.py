@@ -11,15 +11,6 @@ from typing import Any
 import typer
 from rich.text import Text
 
-from cli.cells import clock
-from cli.cells import cost
-from cli.cells import duration
-from cli.cells import ending
-from cli.cells import latency
-from cli.cells import media
-from cli.cells import moment
-from cli.cells import recorded
-from cli.cells import tokens
 from cli.completion import complete_session
 from cli.options import DATA
 from cli.options import AsJson
@@ -29,6 +20,15 @@ from cli.output import print_json
 from cli.plain import plain
 from cli.records import find_session
 from cli.records import read_turns
+from store.cells import clock
+from store.cells import cost
+from store.cells import duration
+from store.cells import ending
+from store.cells import latency
+from store.cells import media
+from store.cells import moment
+from store.cells import recorded
+from store.cells import tokens
 
 _LATENCIES = {
     "first_audio": "first audio",

@@ -13,12 +13,6 @@ from typing import Final
 import typer
 from rich.text import Text
 
-from cli.cells import cost
-from cli.cells import duration
-from cli.cells import ending
-from cli.cells import found
-from cli.cells import latency
-from cli.cells import moment
 from cli.follow import KNOWN
 from cli.follow import Event
 from cli.follow import Follower
@@ -28,6 +22,12 @@ from cli.options import DataFolder
 from cli.output import out
 from cli.plain import plain
 from cli.records import conditions
+from store.cells import cost
+from store.cells import duration
+from store.cells import ending
+from store.cells import found
+from store.cells import latency
+from store.cells import moment
 
 _POLL_SECONDS: Final = 0.25
 _WORDS: Final = 40

@@ -11,7 +11,6 @@ from typing import Any
 
 import typer
 
-from cli.cells import clock
 from cli.completion import complete_token
 from cli.errors import Failure
 from cli.keystore import open_state
@@ -27,6 +26,7 @@ from cli.output import print_table
 from cli.rulesfile import read_rules
 from rules.access import Key
 from rules.keys import state
+from store.cells import clock
 from store.tokens import Token
 from store.tokens import Tokens
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
+from types import MappingProxyType
 
 from store.contentreader import Looking
 from store.dayreader import DayReader
@@ -41,6 +43,7 @@ class Lists(DayReader):
         action: str | None = None,
         mode: str | None = None,
         severity: str | None = None,
+        globs: Mapping[str, str] = MappingProxyType({}),
         limit: int | None = 50,
         offset: int = 0,
         order: Order = "desc",
@@ -48,7 +51,7 @@ class Lists(DayReader):
         """Hits of policies, gate decisions, budget events, revocations, refusals. `key` is the principal. No `limit` means all."""
         equal = {"principal": key, "provider": provider, "model": model, "route": route, "session": session_id}
         equal |= {"kind": kind, "policy": policy, "action": action, "mode": mode, "severity": severity}
-        found = self._listed(FINDINGS, Listed(since=since, until=until, equal=equal), limit, offset, order)
+        found = self._listed(FINDINGS, Listed(since=since, until=until, equal=equal, globs=globs), limit, offset, order)
         with self._reading():
             looking = self.contents.looking()
             return [self._told(row, looking) for row in found]

@@ -9,6 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
+from fnmatch import fnmatchcase
 from itertools import chain
 from itertools import islice
 from typing import Any
@@ -26,7 +27,7 @@ _CLEAN: Final = (1000, 1001, 1005)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Conditions on a session, all of which must hold; None is no condition. Times are aware, `until` is exclusive.
+    """Conditions on a session, all of which must hold; None is no condition. Times are aware, `until` is exclusive; `globs` by field.
 
     `key` is the principal, `session_id` ours or the provider's, `model` any name the session's model has.
     """
@@ -39,6 +40,7 @@ class Wanted:
     status: str | None = None
     session_id: str | None = None
     grouping: str | None = None
+    globs: Mapping[str, str] = field(default_factory=dict)
 
     def day(self, day: str) -> bool:
         """Whether a session that started on `day` can be wanted."""
@@ -54,6 +56,7 @@ class Wanted:
             and _among(self.session_id, record, "id", "provider_session")
             and _among(self.grouping, record, "grouping")
             and (self.status is None or self.status == status_of(record))
+            and matching(record, self.globs)
         )
 
 
@@ -64,6 +67,7 @@ class Listed:
     since: datetime | None = None
     until: datetime | None = None
     equal: Mapping[str, str | None] = field(default_factory=dict)
+    globs: Mapping[str, str] = field(default_factory=dict)
 
     def day(self, day: str) -> bool:
         """Whether a record of `day` can be wanted."""
@@ -71,8 +75,10 @@ class Listed:
 
     def fits(self, record: Row) -> bool:
         """Whether `record` is wanted."""
-        return _between(str(record.get("at")), self.since, self.until) and all(
-            _among(value, record, name) for name, value in self.equal.items()
+        return (
+            _between(str(record.get("at")), self.since, self.until)
+            and all(_among(value, record, name) for name, value in self.equal.items())
+            and fitting(record, self.globs)
         )
 
 
@@ -95,6 +101,16 @@ def status_of(record: Row) -> Status:
         return "live"
     close = record.get("close") or {}
     return "failed" if record.get("error") or close.get("code") not in _CLEAN else "ended"
+
+
+def matching(session: Row, globs: Mapping[str, str]) -> bool:
+    """Whether a session fits every glob; `status` is as `status_of` tells."""
+    return not globs or fitting({**session, "status": status_of(session)}, globs)
+
+
+def fitting(record: Mapping[str, Any], globs: Mapping[str, str]) -> bool:
+    """The same for any record, whose fields are looked at as they are."""
+    return all(fnmatchcase(str(record.get(field) or ""), glob) for field, glob in globs.items())
 
 
 def has_text(value: Any, text: str) -> bool:

@@ -81,6 +81,7 @@ class LogReader(Lists):
         status: str | None = None,
         session_id: str | None = None,
         grouping: str | None = None,
+        globs: Mapping[str, str] = MappingProxyType({}),
         text: str | None = None,
         limit: int | None = 50,
         offset: int = 0,
@@ -90,9 +91,8 @@ class LogReader(Lists):
 
         `text` is looked for, in any case, in every string of a session and of its turns. No `limit` means all.
         """
-        wanted = Wanted(
-            since=since, until=until, key=key, provider=provider, model=model, status=status, session_id=session_id, grouping=grouping
-        )
+        names = {"key": key, "provider": provider, "model": model, "status": status, "session_id": session_id, "grouping": grouping}
+        wanted = Wanted(since=since, until=until, **names, globs=globs)
 
         def of_day(day: str) -> list[Row]:
             rows = [row for row in self._day(day).tables.rows.get(SESSIONS, {}).values() if wanted.fits(row)]

@@ -55,6 +55,7 @@ def ending(record: Mapping[str, Any]) -> str:
 
 
 def latency(value: float | None) -> str:
+    """Whole milliseconds."""
     return "-" if value is None else f"{value:.0f} ms"
 
 
