@@ -36,7 +36,7 @@ class Ending:
 class Held:
     """A message that waits: for its own verdict, or (`settled`) for one before it; `payload` is what `wire` has in it.
 
-    An empty `wire` is that of a message which is not to be sent. `asked` is its owner's to use.
+    An empty `wire` is that of a message which is not to be sent. `asked` is its owner's to use, `ticket` that of its verdict.
     """
 
     frame: Frame
@@ -44,6 +44,7 @@ class Held:
     payload: bytes
     settled: bool
     asked: bool = False
+    ticket: object | None = None
 
 
 class Leg:

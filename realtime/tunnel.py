@@ -132,6 +132,7 @@ class Tunnel:
         """Decide a held message; what waited behind it goes as far as it is settled. A further `hold` leaves it waiting."""
         source, target = (self.client, self.upstream) if held.frame.from_client else (self.upstream, self.client)
         if verdict is not None and verdict.action == "hold":
+            self._keep(source, target, held, verdict)
             return
         held.settled = True
         if verdict is not None:
@@ -140,6 +141,13 @@ class Tunnel:
             self._put_ahead(source, target, held, verdict)
             self._rewire(source, held, self._outcome(source, target, held.frame, held.wire, verdict, now), _payload(verdict, held.payload))
         self._flush_held(source, target)
+
+    def redeem(self, from_client: bool, ticket: object, verdict: Verdict | None, now: float) -> None:
+        """Decide the message that a gate held under this ticket; nothing where it waits no more."""
+        leg = self.client if from_client else self.upstream
+        held = next((held for held in leg.held if held.ticket is ticket), None)
+        if held is not None:
+            self.settle(held, verdict, now)
 
     def amend(self, held: Held, payload: bytes) -> None:
         """Put another payload in the place of a message that waits."""
@@ -229,10 +237,10 @@ class Tunnel:
     def _announce(self, close: Close, now: float) -> None:
         """The error event that says why a session ends; none where it ends as it should."""
         if close.code not in (1000, 1005) and (event := self._error_event(close)) is not None:
-            self._say(self.client, event, now)
+            self.say(self.client, event, now)
 
-    def _say(self, leg: Leg, event: bytes, now: float) -> None:
-        """A word of our own to one side."""
+    def say(self, leg: Leg, event: bytes, now: float) -> None:
+        """A word of our own to one side, ahead of all that waits for it."""
         if self._crossed is not None and leg.closing is None and not leg.gone:
             self._crossed(Frame(leg is self.upstream, event, at=now, injected=True), event, True)
         leg.send(TEXT, event)
@@ -250,7 +258,15 @@ class Tunnel:
                 held.wire = self._outcome(source, target, frame, wire, verdict, now)
             elif verdict.payload:
                 held.wire = _encoded(frame, target, verdict.payload)
+            held.ticket = verdict.ticket
         self._queue(source, target, held, now)
+
+    def _keep(self, source: Leg, target: Leg, held: Held, verdict: Verdict) -> None:
+        """A message that waits goes on waiting: as the verdict left it, behind what goes ahead of it."""
+        held.ticket = verdict.ticket
+        self._put_ahead(source, target, held, verdict)
+        if verdict.payload:
+            self._rewire(source, held, _encoded(held.frame, target, verdict.payload), verdict.payload)
 
     def _queue(self, source: Leg, target: Leg, held: Held, now: float) -> None:
         """Send a message, or let it wait: for its own verdict, or behind others that wait."""
@@ -282,7 +298,7 @@ class Tunnel:
     def _outcome(self, source: Leg, target: Leg, frame: Frame, wire: bytes, verdict: Verdict, now: float) -> bytes:
         """Carry out a final verdict; returns the wire bytes that take the message's place (none when it is dropped)."""
         for event in verdict.reply:
-            self._say(source, event, now)
+            self.say(source, event, now)
         match verdict.action:
             case "replace":
                 return _encoded(frame, target, verdict.payload)

@@ -18,6 +18,8 @@ class Verdict:
     `drop` it, `replace` its payload, `hold` it and all that follow in its direction until `settle`, or `close` the
     session. `reply` are text messages to its sender; `release` first lets held messages of its direction go. `before` are
     messages of its direction and kind (text or binary) that go ahead of it, whatever becomes of it, and that nobody inspects.
+
+    A `hold` with a `ticket` is that of a gate: no further hook is asked until the gate lets go, under the same ticket.
     """
 
     action: Literal["pass", "drop", "replace", "hold", "close"]
@@ -26,6 +28,7 @@ class Verdict:
     close: Close = POLICY
     release: bool = False
     before: tuple[bytes, ...] = ()
+    ticket: object | None = None
 
     def then(self, later: Verdict) -> Verdict:
         """This verdict and one on the message as it left it: a payload that was replaced stays replaced, also while it is held."""
@@ -33,4 +36,4 @@ class Verdict:
         if self.payload and not payload:
             action, payload = ("replace" if action == "pass" else action), self.payload
         reply, before = self.reply + later.reply, self.before + later.before
-        return Verdict(action, payload, reply, later.close, self.release or later.release, before)
+        return Verdict(action, payload, reply, later.close, self.release or later.release, before, later.ticket)
