@@ -1,4 +1,7 @@
-"""Where content lies: one file for each session and day of the log, `<data>/content/<UTC day>/<session>.jsonl`, for its owner alone."""
+"""Where content lies: a file for each session and day of the log, `<data>/content/<UTC day>/<session>.jsonl`, for its owner alone.
+
+Beside the texts there may be the session's messages, `<session>.frames`.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,10 @@ from store.cipher import entry
 from store.files import open_reading
 
 FOLDER: Final = "content"
+_FRAMES: Final = ".frames"
 
 _SESSION: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
-_FILE: Final = re.compile(r"([A-Za-z0-9_-]{1,100})\.jsonl")
+_FILE: Final = re.compile(r"([A-Za-z0-9_-]{1,100})(?:\.jsonl|\.frames)")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _FIRST: Final = 1024
 
@@ -27,6 +31,16 @@ def path_of(data: Path, day: str, session: str) -> Path:
     if not (_SESSION.fullmatch(session) and _DAY.fullmatch(day)):
         raise ValueError(f"{session[:80]!r} of {day!r} cannot have a file")
     return data / FOLDER / day / f"{session}.jsonl"
+
+
+def frames_of(data: Path, day: str, session: str) -> Path:
+    """The file of the messages of a session. Raises ValueError as `path_of`."""
+    return path_of(data, day, session).with_suffix(_FRAMES)
+
+
+def files_of(data: Path, day: str, session: str) -> tuple[Path, Path]:
+    """Both. Raises ValueError as `path_of`."""
+    return path_of(data, day, session), frames_of(data, day, session)
 
 
 def contents(data: Path) -> Iterator[tuple[str, str]]:
@@ -42,7 +56,7 @@ def days(data: Path) -> list[str]:
 
 def sessions(data: Path, day: str) -> list[str]:
     """The sessions that have a file in the folder of a day. Raises OSError."""
-    return [found[1] for name in _names(data / FOLDER / day) if (found := _FILE.fullmatch(name))]
+    return sorted({found[1] for name in _names(data / FOLDER / day) if (found := _FILE.fullmatch(name))})
 
 
 def key_number(path: Path) -> int | None:

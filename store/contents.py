@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Final
 from store.cipher import Cipher
 from store.cipher import header
 from store.commit import Committer
+from store.contentfolder import files_of
 from store.contentfolder import key_number
 from store.contentfolder import path_of
 from store.contentfolder import remove
@@ -46,6 +48,8 @@ class ContentFile(Journal):
         super().__init__(path, header=header(session, number))
         self.number = number
         self.erased = False
+        self.finished = False
+        """Of a file beside the texts: whether nothing more will be written to it."""
         self._keys = keys
         self._lock = threading.Lock()
 
@@ -74,12 +78,26 @@ class ContentFile(Journal):
 class Box:
     """What is kept in memory of one content while it is written."""
 
-    __slots__ = ("_recent", "cipher", "file")
+    __slots__ = ("_key", "_recent", "beside", "cipher", "file")
 
     def __init__(self, file: ContentFile, key: bytes) -> None:
         self.file = file
+        self.beside: list[ContentFile] = []
+        """Files under the same key that somebody else writes to."""
         self.cipher = Cipher(key)
+        self._key = key
         self._recent: OrderedDict[bytes, None] = OrderedDict()
+
+    def add[F: ContentFile](self, make: Callable[[int, bytes], F]) -> F:
+        """A file beside the texts, made of the key's number and the key."""
+        made = make(self.file.number, self._key)
+        self.beside.append(made)
+        return made
+
+    @property
+    def files(self) -> tuple[ContentFile, ...]:
+        """All files of the session."""
+        return (self.file, *self.beside)
 
     def lines(self, found: dict[bytes, bytes]) -> bytes:
         """Texts by their commitments as lines, but those that are known to be written."""
@@ -120,6 +138,10 @@ class Contents:
             self._write(self._box(day, session), found)
         return made
 
+    def beside[F: ContentFile](self, day: str, session: str, make: Callable[[int, bytes], F]) -> F:
+        """A file of this session that its own writer writes to, erased with the texts; `make` as in `Box`. Raises LogUnavailable."""
+        return self._box(day, session).add(make)
+
     def expel(self, session: str) -> None:
         """Keep nothing more of a session that runs."""
         self._erased.add(session)
@@ -131,7 +153,7 @@ class Contents:
     def retire(self, live: Collection[str]) -> None:
         """Let go of what belongs to no live session and is written."""
         for place, box in list(self._boxes.items()):
-            if place[1] not in live and self._committer.retire(box.file):
+            if place[1] not in live and all(file.finished for file in box.beside) and self._committer.retire(box.file):
                 del self._boxes[place]
 
     def ahead(self, day: str, session: str) -> Ahead | None:
@@ -141,11 +163,16 @@ class Contents:
 
     def destroy(self, places: Iterable[Place]) -> int:
         """Destroy the keys of contents, then remove them; returns how many there were. May be repeated. Raises OSError."""
-        paths = {place: path_of(self._data, *place) for place in places}
-        boxes = {place: self._boxes.get(place) for place in paths}
-        numbers = [box.file.number if (box := boxes[place]) is not None else key_number(path) for place, path in paths.items()]
-        self.keys.destroy(number for number in numbers if number is not None)
-        return sum(box.file.erase() if (box := boxes[place]) is not None else remove(path) for place, path in paths.items())
+        files = {place: files_of(self._data, *place) for place in places}
+        boxes = {place: box for place in files if (box := self._boxes.get(place)) is not None}
+        numbers = {number for paths in files.values() for path in paths if (number := key_number(path)) is not None}
+        self.keys.destroy(numbers | {box.file.number for box in boxes.values()})
+        return sum(self._gone(paths, boxes.get(place)) for place, paths in files.items())
+
+    def _gone(self, paths: Iterable[Path], box: Box | None) -> bool:
+        """Remove the files of a session; False where there are none. Raises OSError."""
+        erased = [file.erase() for file in box.files] if box is not None else []
+        return any([*erased, *map(remove, paths)])
 
     def _write(self, box: Box, found: dict[bytes, bytes]) -> None:
         if lines := box.lines(found):

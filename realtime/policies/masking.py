@@ -1,22 +1,21 @@
 """Messages as they may be kept: whatever any policy finds in their words is blanked, whether or not it crossed.
 
-The words of a text that comes in pieces stand in its last message alone, where they are looked at whole.
+Of a text that comes in pieces, the pieces are kept without their words where a policy reads them: a value may begin in one and
+end in the next. The message that carries the text as a whole has them.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 from realtime.frame import Frame
+from realtime.jsonedit import Edit
+from realtime.jsonedit import edited
 from realtime.policies.judge import Judge
-from realtime.policies.judge import Limits
-from realtime.policies.passage import Window
 from realtime.policies.policy import Policy
 from realtime.policies.policy import PolicySet
-
-_WHOLE: Final = Limits(window=Window(characters=1 << 30, seconds=float("inf")))
-"""No piece of a text is let go before its end."""
+from realtime.policies.streams import watches
+from realtime.texts import texts
 
 
 def masks(policies: PolicySet) -> PolicySet | None:
@@ -36,7 +35,8 @@ class Masker:
     """One for each session, shown every message that crossed, in order. `policies` are those of `masks`, and may be replaced."""
 
     def __init__(self, policies: PolicySet, dialect: str) -> None:
-        self._judge = Judge(policies, dialect, _WHOLE)
+        self._dialect = dialect
+        self._judge = Judge(policies, dialect)
 
     def use(self, policies: PolicySet) -> None:
         """From now on."""
@@ -44,7 +44,20 @@ class Masker:
 
     def masked(self, frame: Frame) -> bytes | None:
         """The payload as it may be kept; None where nothing of it may, because it cannot be read with certainty."""
-        verdict = self._judge.judge(frame, frame.at).verdict
-        if verdict is None or verdict.action == "pass":
-            return frame.payload
-        return verdict.payload if verdict.action == "replace" and not verdict.reply else None
+        payload = self._without_pieces(frame)
+        shown = frame if payload is frame.payload else Frame(frame.from_client, payload, text=frame.text, at=frame.at)
+        judged = self._judge.judge(shown, shown.at)
+        if any(hit.detail for hit in judged.hits):
+            return None
+        return judged.verdict.payload if judged.verdict is not None and judged.verdict.action == "replace" else payload
+
+    def _without_pieces(self, frame: Frame) -> bytes:
+        watching = [policy for policy in self._judge.policies.of(frame.from_client, frame.type) if policy.redacts]
+        pieces = [
+            text
+            for text in (texts(self._dialect, frame) if watching else ())
+            if text.part in ("delta", "draft")
+            and (stream := text.stream) is not None
+            and any(watches(policy, stream) for policy in watching)
+        ]
+        return edited(frame.payload, [Edit(text.keys, "") for text in pieces]) if pieces else frame.payload

@@ -1,0 +1,151 @@
+"""What is kept of a message that crossed: by the rules of that moment its envelope alone, or what was in it, redacted and without sound.
+
+Nothing is kept that policies redacted, nor what they stopped unless everything is kept; credentials never are.
+"""
+
+from __future__ import annotations
+
+import logging
+from binascii import b2a_base64
+from dataclasses import dataclass
+from typing import Literal
+from typing import NamedTuple
+
+from realtime.audio import AudioFormat
+from realtime.elision import Elided
+from realtime.elision import without_sound
+from realtime.frame import Frame
+from realtime.policies import PolicySet
+from realtime.policies.masking import Masker
+from realtime.secrecy import Secrets
+from store.frames import MAX_TYPE
+from store.frames import Event
+from store.frames import Found
+from store.frames import Maker
+from store.frames import Outcome
+from store.frames import Sound
+from store.frames import Was
+from store.frames import encoded
+
+logger = logging.getLogger(__name__)
+
+Formats = tuple[AudioFormat | None, AudioFormat | None]
+"""Of the user's sound and of the model's, where they are known."""
+
+
+class Crossed(NamedTuple):
+    """A message, what was sent of it (None: nothing), and whether it is the proxy's own word. `lost` came before it and are not kept."""
+
+    frame: Frame
+    payload: bytes | None
+    own: bool
+    turn: int | None = None
+    findings: tuple[Found, ...] = ()
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How messages are kept: `log.frames` and `log.content` of the rules, and what is masked where texts are kept redacted."""
+
+    keeps: Literal["events", "all"]
+    content: Literal["metadata", "redacted", "full"]
+    masks: PolicySet | None = None
+
+
+class FrameMaker:
+    """Makes the lines of one session, in order; `opened` is when it began, by the clock of its frames."""
+
+    def __init__(self, opened: float, dialect: str, secrets: Secrets) -> None:
+        self._opened = opened
+        self._dialect = dialect
+        self._secrets = secrets
+        self.count = 0
+        """Messages so far."""
+        self._masker: Masker | None = None
+
+    def line(self, crossed: Crossed, manner: Manner, formats: Formats) -> bytes:
+        """The line of the next message."""
+        frame, payload = crossed.frame, crossed.payload
+        shown = frame if payload is None or payload is frame.payload else _with(frame, payload)
+        self.count += 1
+        event = Event(
+            n=self.count,
+            at=round((frame.at - self._opened) * 1e6),
+            from_="client" if frame.from_client else "server",
+            type=self._type(shown),
+            size=len(shown.payload),
+            by=_maker(frame),
+            outcome=_outcome(crossed),
+            opcode="text" if frame.text else "binary",
+            turn=crossed.turn,
+            findings=list(crossed.findings),
+            lost=crossed.lost,
+        )
+        if shown is not frame:
+            event.was = Was(self._type(frame), len(frame.payload))
+        if manner.content == "full" or (manner.content == "redacted" and payload is not None):
+            self._filled(event, shown, manner, formats[0 if frame.from_client else 1])
+        return encoded(event)
+
+    def _filled(self, event: Event, frame: Frame, manner: Manner, form: AudioFormat | None) -> None:
+        """What cannot be looked at is kept without its content."""
+        try:
+            self._fill(event, frame, manner, form)
+        except Exception:
+            logger.exception("the content of message %d is not kept", event.n)
+            event.payload, event.data, event.elided, event.masked = None, None, [], True
+
+    def _fill(self, event: Event, frame: Frame, manner: Manner, form: AudioFormat | None) -> None:
+        """Put in what was said, as far as it is kept."""
+        kept = self._masked(frame, manner.masks) if manner.content == "redacted" and manner.masks is not None else frame.payload
+        event.masked = kept is not frame.payload
+        if kept is None:
+            return
+        shown = frame if kept is frame.payload else _with(frame, kept)
+        payload, elided = without_sound(shown) if manner.keeps == "events" else (kept, ())
+        event.elided = [_sound(one, form) for one in elided]
+        _put(event, self._blanked(payload), text=frame.text or bool(frame.event))
+
+    def _masked(self, frame: Frame, masks: PolicySet) -> bytes | None:
+        if self._masker is None:
+            self._masker = Masker(masks, self._dialect)
+        self._masker.use(masks)
+        return self._masker.masked(frame)
+
+    def _type(self, frame: Frame) -> str:
+        return self._secrets.upstream.blanked_text(self._secrets.client.blanked_text(frame.type[:MAX_TYPE])) if frame.type else ""
+
+    def _blanked(self, payload: bytes) -> bytes:
+        return self._secrets.upstream.blanked(self._secrets.client.blanked(payload))
+
+
+def _with(frame: Frame, payload: bytes) -> Frame:
+    return Frame(frame.from_client, payload, text=frame.text, at=frame.at, injected=frame.injected)
+
+
+def _maker(frame: Frame) -> Maker:
+    return "script" if frame.scripted else "proxy" if frame.injected else "side"
+
+
+def _outcome(crossed: Crossed) -> Outcome:
+    frame, payload = crossed.frame, crossed.payload
+    if payload is None:
+        return "dropped"
+    if crossed.own or frame.injected:
+        return "told" if crossed.own else "added"
+    return "passed" if payload is frame.payload and not frame.scripted else "changed"
+
+
+def _put(event: Event, payload: bytes, *, text: bool) -> None:
+    """As text where it is some, else in base64; nothing where only sound was in it."""
+    try:
+        event.payload = payload.decode() if text else None
+    except UnicodeDecodeError:
+        event.payload = None
+    if event.payload is None and (payload or not event.elided):
+        event.data = b2a_base64(payload, newline=False).decode()
+
+
+def _sound(elided: Elided, form: AudioFormat | None) -> Sound:
+    return Sound(list(elided.keys), elided.size, f"{form.encoding}/{form.rate}" if form is not None and form.rate else None)
