@@ -21,6 +21,7 @@ from cli.findings import findings
 from cli.keys import keys
 from cli.kill import kill
 from cli.output import print_failure
+from cli.replay import replay
 from cli.run import run
 from cli.sessions import sessions
 from cli.show import show
@@ -52,6 +53,7 @@ app.command(context_settings=_PASS_ON)(test)
 app.command()(check)
 app.command()(explain)
 app.command()(smoke)
+app.command()(replay)
 app.command()(doctor)
 app.add_typer(keys, name="keys")
 app.add_typer(tokens, name="tokens")

@@ -26,6 +26,7 @@ KINDS: Final[dict[str, Kind]] = {
     "VT106": Kind(FAILED, "No proxy with an intercept door is running, and none could be started."),
     "VT107": Kind(FAILED, "The demonstration did not run to its end."),
     "VT108": Kind(FAILED, "No proxy serves this data folder, or its control port does not answer."),
+    "VT109": Kind(FAILED, "A replayed conversation was refused, or could not be held."),
 }
 """Every code a command can fail with; docs/cli.md lists them."""
 

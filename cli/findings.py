@@ -1,4 +1,4 @@
-"""`findings`: what the proxy found, as a table for people and in the forms that other programs read."""
+"""`findings`: what the proxy found, one by one or counted, as a table for people and in the forms that other programs read."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +15,7 @@ from typing import Final
 
 import typer
 
+from cli.errors import Failure
 from cli.moments import moment_of
 from cli.options import DATA
 from cli.options import AsJson
@@ -26,6 +28,9 @@ from cli.records import conditions
 from cli.records import read_findings
 from store.cells import clock
 from store.cells import found
+from store.counts import FIGURES
+from store.counts import counted
+from store.counts import fields_of
 from store.export import line
 from store.export.native import FIELDS
 from store.export.native import native
@@ -33,9 +38,28 @@ from store.filters import FINDING
 from store.query import fitting
 
 _COLUMNS: Final = ("time", "severity", "kind", "action", "key", "session", "what")
+_HEADS: Final = {"principal": "key", "event_type": "event"}
+_RIGHT: Final = ("hits", "sessions")
 _BOUNDS: Final = ("since", "until")
 _FORMULA: Final = ("=", "+", "-", "@")
 """How a cell begins that a spreadsheet would compute."""
+
+
+class By(StrEnum):
+    """What hits are counted by; as in `store.counts`."""
+
+    policy = "policy"
+    key = "key"
+    kind = "kind"
+    severity = "severity"
+    action = "action"
+    mode = "mode"
+    provider = "provider"
+    model = "model"
+    route = "route"
+    session = "session"
+    event = "event"
+    day = "day"
 
 
 class Form(StrEnum):
@@ -53,6 +77,10 @@ def findings(
             help=f"Conditions: {', '.join(FINDING)}, which take globs; since and until, a time or how long ago (90m).",
         ),
     ] = None,
+    by: Annotated[
+        list[By] | None,
+        typer.Option(metavar="WHAT", help=f"Count them by {', '.join(By)}; may be repeated. A policy's mode and action belong to it."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=0, help="At most this many, the newest; 0 for all.")] = 0,
     form: Annotated[
         Form | None, typer.Option("--format", help="Print JSON lines in this form, or CSV, the oldest first; see docs/findings.md.")
@@ -60,14 +88,16 @@ def findings(
     data: DataFolder = DATA,
     as_json: AsJson = False,
 ) -> None:
-    """List what the proxy found, newest first: policy hits, budgets, revocations, refused requests, limits, leaks."""
+    """List what the proxy found, newest first, or count it: policy hits, budgets, revocations, refused requests, limits, leaks."""
     wanted, since, until = _asked(condition or [])
     listed = [record for record in read_findings(data, since, until) if fitting(record, wanted)]
     listed = listed[-limit:] if limit else listed
-    if as_json:
+    if by:
+        _print_counts(listed, by, form, as_json=as_json)
+    elif as_json:
         print_json([native(record) for record in reversed(listed)])
     elif form is Form.csv:
-        _print_csv(listed)
+        _print_csv(listed, FIELDS)
     elif form is not None:
         sys.stdout.writelines(f"{line(record, form)}\n" for record in listed)
     else:
@@ -95,11 +125,30 @@ def _row(record: Record) -> tuple[object, ...]:
     )
 
 
-def _print_csv(records: Iterable[Record]) -> None:
+def _print_counts(listed: list[Record], by: Sequence[By], form: Form | None, *, as_json: bool) -> None:
+    """Raises Failure VT105 for a form that findings alone have."""
+    rows, fields = counted(listed, by), fields_of(by)
+    if as_json:
+        print_json({"by": list(by), "rows": rows})
+    elif form is Form.csv:
+        _print_csv(rows, (*fields, *FIGURES))
+    elif form is not None:
+        raise Failure("VT105", f"counts have no form {form.value}", "leave --by out, or choose --format csv or --json")
+    else:
+        heads = [_HEADS.get(field, field) for field in fields]
+        print_table((*heads, *FIGURES), [_count(row, fields) for row in rows], _RIGHT)
+
+
+def _count(row: Record, fields: Sequence[str]) -> tuple[object, ...]:
+    named = ("-" if row[field] is None else row[field] for field in fields)
+    return *named, row["hits"], row["sessions"], clock(row["first"]), clock(row["last"])
+
+
+def _print_csv(records: Iterable[Record], fields: Sequence[str]) -> None:
     """No cell has an escape sequence or an invisible character in it, none is a formula."""
     written = csv.writer(sys.stdout, lineterminator="\n")
-    written.writerow(FIELDS)
-    written.writerows([_cell(record.get(name)) for name in FIELDS] for record in records)
+    written.writerow(fields)
+    written.writerows([_cell(record.get(name)) for name in fields] for record in records)
 
 
 def _cell(value: object) -> str:

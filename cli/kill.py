@@ -20,11 +20,11 @@ from cli.output import err
 from cli.output import print_json
 from cli.records import find_session
 from cli.runfile import find_running
+from cli.runfile import reached
 from cli.runfile import read_token
 
 _SECONDS: Final = 10.0
 _OVER: Final = (404, 409)
-_EVERY: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
 
 
 def kill(
@@ -71,7 +71,7 @@ def _ask(data: Path, path: str) -> dict[str, Any] | None:
         raise Failure("VT108", f"no proxy serves {data}", "start it, or name its folder with --data")
     try:
         headers = {"Authorization": f"Bearer {token}"}
-        answer = httpx2.post(f"http://{_reached(running.control)}{path}", headers=headers, timeout=_SECONDS, trust_env=False)
+        answer = httpx2.post(f"http://{reached(running.control)}{path}", headers=headers, timeout=_SECONDS, trust_env=False)
     except httpx2.HTTPError as error:
         raise Failure(
             "VT108", f"the control port at {running.control} does not answer: {type(error).__name__}", "./run.sh doctor"
@@ -82,9 +82,3 @@ def _ask(data: Path, path: str) -> dict[str, Any] | None:
         raise Failure("VT108", f"the control port at {running.control} answered {answer.status_code}", "the log of the proxy says why")
     found: dict[str, Any] = answer.json()
     return found
-
-
-def _reached(address: str) -> str:
-    """Where a listener for every address of this computer is reached from here."""
-    host, _, port = address.rpartition(":")
-    return f"{_EVERY.get(host, host)}:{port}"

@@ -14,6 +14,7 @@ from typing import Final
 
 NAME: Final = "run.json"
 CONTROL: Final = "control.token"
+_EVERY: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,12 @@ def read_token(data: Path) -> str | None:
         return (data / CONTROL).read_text() or None
     except OSError:
         return None
+
+
+def reached(address: str) -> str:
+    """Where a listener for every address of this computer is reached from here."""
+    host, _, port = address.rpartition(":")
+    return f"{_EVERY.get(host, host)}:{port}"
 
 
 def _write(target: Path, text: str, pid: int) -> None:

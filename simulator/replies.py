@@ -1,4 +1,4 @@
-"""What the simulated model does in a turn: speak, or call tools. Rules of the script first, then the tools by their names.
+"""What the simulated model does in a turn: speak, or call tools. Lines of the script first, then its rules, then the tools by their names.
 
 A tool is called when a word of its name occurs in the user's words: "what is the weather" calls `get_weather`.
 Its arguments are made up from its JSON Schema.
@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 from typing import Final
 
+from simulator.script import Line
 from simulator.script import Rule
 from simulator.script import Script
+from simulator.script import ToolCall
 
 _NAME_WORDS: Final = re.compile(r"[A-Za-z][a-z]+|[A-Z]+|[^\W\d_a-zA-Z]+")
 _USUAL: Final = frozenset(
@@ -57,6 +59,8 @@ class Turn:
 
 def reply(script: Script, turn: Turn) -> tuple[Part, ...]:
     """What is answered in this turn; at least one part."""
+    if turn.number < len(script.lines):
+        return _line(script.lines[turn.number])
     rule = _rule(script, turn)
     if turn.results:
         return (Say(_results(rule, turn)),)
@@ -64,9 +68,16 @@ def reply(script: Script, turn: Turn) -> tuple[Part, ...]:
     if forced:
         return forced
     if rule is not None:
-        calls = tuple(Call(call.name, _json({} if call.arguments is None else call.arguments)) for call in rule.call)
-        return _allowed(turn, calls) or (Say(_filled(rule.say, turn)),)
+        return _allowed(turn, _calls(rule.call)) or (Say(_filled(rule.say, turn)),)
     return _allowed(turn, _named(turn)) or (Say(_spoken(script, turn)),)
+
+
+def _line(line: Line) -> tuple[Part, ...]:
+    return (Say(line),) if isinstance(line, str) else _calls(line)
+
+
+def _calls(calls: Iterable[ToolCall]) -> tuple[Call, ...]:
+    return tuple(Call(call.name, _json({} if call.arguments is None else call.arguments)) for call in calls)
 
 
 def _rule(script: Script, turn: Turn) -> Rule | None:

@@ -42,6 +42,10 @@ STORY = (
 )
 
 
+Line = str | tuple[ToolCall, ...]
+"""An answer as it is: words, or calls."""
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """What a simulator plays; see `docs/simulator.md` for each field in a file."""
@@ -52,6 +56,8 @@ class Script:
         "Thank you, that is all.",
     )
     """The words of spoken turns, in turn and from the start again: nothing is recognised here."""
+    lines: tuple[Line, ...] = ()
+    """The first answers of every session, in turn, whatever it was asked. After them the rest of the script decides."""
     rules: tuple[Rule, ...] = (
         Rule("hear me", "Yes, I can hear you clearly. What can I do for you?"),
         Rule("story", STORY),
@@ -87,12 +93,18 @@ def parse_script(data: Any) -> Script:
     given = _object(data, Script, "the script")
     if "rules" in given:
         given["rules"] = tuple(_rule(rule) for rule in _listed(given["rules"], "rules"))
+    if "lines" in given:
+        given["lines"] = tuple(_line(each) for each in _listed(given["lines"], "lines"))
     for name in ("transcripts", "answers", "translations"):
         if name in given:
             given[name] = tuple(_words(each, name) for each in _listed(given[name], name))
             if not given[name]:
                 raise ValueError(f"{name} is empty; leave it out to get the default")
     return Script(**given)
+
+
+def _line(data: Any) -> Line:
+    return tuple(_call(call) for call in data) if isinstance(data, list) and data else _words(data, "lines")
 
 
 def _rule(data: Any) -> Rule:

@@ -16,12 +16,17 @@ from realtime.audio import PCM16_24K
 from realtime.audio import AudioFormat
 from realtime.g711 import LAWS
 from simulator import Rule
+from simulator import Script
 from simulator import ToolCall
 from simulator import load_script
 from simulator.audio import CHUNK_MS
 from simulator.audio import beats
 from simulator.audio import silence
 from simulator.audio import speak
+from simulator.replies import Call
+from simulator.replies import Say
+from simulator.replies import Turn
+from simulator.replies import reply
 from simulator.script import parse_script
 from simulator.timeline import Sent
 from simulator.timeline import Timeline
@@ -100,6 +105,8 @@ def test_script_from_yaml_and_json(tmp_path: Path):
         ({"transcript": ["x"]}, "has no field 'transcript'"),
         ({"transcripts": "x"}, "transcripts is not a list"),
         ({"answers": []}, "answers is empty"),
+        ({"lines": [[]]}, "lines wants a text"),
+        ({"lines": [[{"say": "x"}]]}, "a call has no field 'say'"),
         ({"answers": [5]}, "answers wants a text"),
         ({"rules": [{"say": "x"}]}, "when wants a text"),
         ({"rules": [{"when": "x", "call": [{"arguments": {}}]}]}, "name wants a text"),
@@ -108,6 +115,13 @@ def test_script_from_yaml_and_json(tmp_path: Path):
 def test_scripts_with_faults(data: object, message: str):
     with pytest.raises(ValueError, match=message):
         parse_script(data)
+
+
+def test_lines_go_before_everything_else():
+    script = parse_script({"lines": ["One moment.", [{"name": "find", "arguments": {"id": 7}}]]})
+    said = [reply(script, Turn("Tell me a story", number=number)) for number in range(3)]
+    assert said[:2] == [(Say("One moment."),), (Call("find", '{"id":7}'),)]
+    assert said[2] == reply(Script(), Turn("Tell me a story"))
 
 
 def test_script_that_is_no_yaml(tmp_path: Path):
