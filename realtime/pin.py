@@ -7,35 +7,61 @@ parsers could read differently (duplicate keys, nesting beyond what is read) is 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from typing import Final
 
+from realtime.doubt import CODE as AMBIGUOUS
+from realtime.doubt import doubt
 from realtime.errors import provider_error_event
 from realtime.frame import Frame
-from realtime.frame import may_be_json
 from realtime.framing import Close
 from realtime.jsonedit import replace_value
+from realtime.texts import SOUND
 from realtime.verdict import Verdict
 
 WAIT_SECONDS: Final = 15.0
 WAIT_FRAMES: Final = 16
 WAIT_BYTES: Final = 1 << 20
 
+_SIGN: Final = re.compile(rb"(?i)model|llm")
+
 Path = tuple[str, ...]
 _SESSION: Final[Path] = ("session", "model")
 _TRANSCRIPTION: Final[Path] = ("session", "audio", "input", "transcription", "model")
 _LEGACY: Final[Path] = ("session", "input_audio_transcription", "model")
+_FLAT: Final[tuple[Path, ...]] = (("model",), ("input_audio_transcription", "model"), ("audio", "input", "transcription", "model"))
+"""vLLM, and the beta's transcription sessions as they were documented first, have no `session`."""
+_HELPERS: Final[tuple[Path, ...]] = (
+    ("session", "delegation", "responses", "model"),
+    ("session", "delegation", "decisions", "model"),
+    ("session", "interim_response", "model"),
+)
+"""OpenAI Live delegates to models, Voice Live has one that bridges pauses."""
+_AGENT: Final[tuple[Path, ...]] = (
+    ("conversation_config_override", "agent", "prompt", "llm"),
+    ("conversation_config_override", "tts", "model_id"),
+    ("custom_llm_extra_body", "model"),
+)
+"""What a client of an ElevenLabs agent may override."""
+_CONFIGURED: Final = (_SESSION, _TRANSCRIPTION, _LEGACY, *_FLAT, *_HELPERS)
+_TRANSCRIBES: Final = frozenset((_TRANSCRIPTION, _LEGACY, *_FLAT))
+_BESIDE: Final = frozenset((*_HELPERS, *_AGENT))
+"""Where a model is named that is none of the session's own."""
 
 NAMED_IN: Final[dict[str, tuple[Path, ...]]] = {
-    "session.update": (_SESSION, _TRANSCRIPTION, _LEGACY, ("model",)),
-    "transcription_session.update": (_LEGACY, _TRANSCRIPTION),
+    "session.update": _CONFIGURED,
+    "transcription_session.update": _CONFIGURED,
     "response.create": (("response", "model"),),
-    "session.start": (_SESSION,),
+    "decision.create": (("decision", "model"),),
+    "session.start": _CONFIGURED,
+    "conversation_initiation_client_data": _AGENT,
     "": (("setup", "model"),),
 }
-"""Where a client message of a type can name a model; "" are messages without a type (Gemini)."""
+"""Where a client message of a type can name a model; "" are messages without a type (Gemini, whose messages have none to heed)."""
 
 _PASS: Final = None
 _HOLD: Final = Verdict("hold")
@@ -71,8 +97,8 @@ class ModelPin:
         """The verdict on a client message; server messages are none of its business."""
         if not frame.from_client:
             return _PASS
-        kind = frame.type
-        if kind in NAMED_IN or frame.flaw is not None:
+        kind = "" if self.dialect == "gemini" else frame.type
+        if kind in NAMED_IN or frame.flaw is not None or (self.restricted and kind not in SOUND):
             verdict = self._read(frame, kind)
             if verdict is not _PASS:
                 return verdict
@@ -86,8 +112,8 @@ class ModelPin:
 
     def _read(self, frame: Frame, kind: str) -> Verdict | None:
         event = frame.event
-        if self.restricted and (doubt := _doubt(frame)) is not None:
-            return self._refuse(frame, f"this key may use certain models only, and {doubt}", "ambiguous_event")
+        if self.restricted and (why := doubt(frame, _SIGN) or _disguised(event, NAMED_IN.get(kind, ()))) is not None:
+            return self._refuse(frame, f"this key may use certain models only, and {why}", AMBIGUOUS)
         if event is None:
             return _PASS
         payload = frame.payload
@@ -96,11 +122,11 @@ class ModelPin:
             if not isinstance(named, str) or not named.strip():
                 continue
             model, upstream = self.resolve(named)
-            if self.asr and self.model is not None and path != _SESSION:
+            if self.asr and self.model is not None and path in _TRANSCRIBES:
                 model, upstream = self.model, self.resolve(self.model)[1]
             elif not self.allowed(model):
                 return self._refuse(frame, f"model {named[:80]!r} is not allowed for this key", "model_not_allowed")
-            if self.model is None:
+            if self.model is None and path not in _BESIDE:
                 self.model = model
             if upstream != named:
                 payload = replace_value(payload, path, upstream) or payload
@@ -132,14 +158,18 @@ class ModelPin:
         return Verdict("drop", reply=(event,))
 
 
-def _doubt(frame: Frame) -> str | None:
-    """Why a message cannot be read with certainty; None where it can, or where it cannot name a model at all."""
-    flaw = frame.flaw
-    if flaw is None:
-        return None
-    text = frame.payload.replace(b"\0", b"")
-    names_model = b"model" in text or b"\\u" in text
-    return f"this message cannot be checked: {flaw}" if names_model and (frame.text or may_be_json(text)) else None
+def _disguised(event: dict[str, Any] | None, paths: Iterable[Path]) -> str | None:
+    """Why some servers may read another model than stands at these paths: there are some that do not heed the case of names (Go's JSON)."""
+    for path in (("type",), *paths):
+        node: Any = event
+        for name in path:
+            if not isinstance(node, dict):
+                break
+            twin = next((key for key in node if key != name and key.casefold() == name), None)
+            if twin is not None:
+                return f"this message cannot be checked: {twin[:40]!r} may be read as {name!r}"
+            node = node.get(name)
+    return None
 
 
 def _at(event: Any, path: Path) -> Any:
