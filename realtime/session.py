@@ -29,6 +29,9 @@ from realtime.errors import turn_error
 from realtime.errors import unrecoverable_quota
 from realtime.frame import Frame
 from realtime.framing import Close
+from realtime.gates.delays import Delays
+from realtime.gates.settings import NONE as NO_GATES
+from realtime.gates.settings import Gates
 from realtime.latencies import Latencies
 from realtime.ledger import Billed
 from realtime.ledger import Ledger
@@ -147,7 +150,7 @@ class Session:
     unread: list[Frame] = field(default_factory=list, repr=False)
     """Audio that has crossed and was not looked at yet."""
     watched: bool = False
-    """True once an answer was blocked: then its sound must not cross either, and every message is judged before it does."""
+    """Whether every message is judged before it crosses, sound too: once an answer was blocked, and where sound is held."""
     undecided: bool = False
     """True until the first frame of a server whose dialect its path does not tell."""
     dirty: bool = False
@@ -157,6 +160,10 @@ class Session:
     """Messages in which a credential was about to cross."""
     tags: dict[str, None] = field(default_factory=dict)
     """Words that policies put on it, in the order in which they did."""
+    gates: Gates = NO_GATES
+    """What its route asks of the gates."""
+    held: Delays = field(default_factory=Delays)
+    """How long sound waited for its words."""
     findings: dict[str, int] = field(default_factory=dict)
     """How many findings of each kind there were, written or not."""
     error: TurnError | None = None
@@ -292,6 +299,7 @@ class Session:
             "findings": dict(self.findings),
             **self.media_record(),
             "recording": self.recording,
+            "held": self.held.record(),
             "error": self.error and self.error.record(),
         }
 

@@ -19,7 +19,9 @@ from realtime.policies.passage import Passage
 from realtime.policies.passage import Window
 from realtime.policies.policy import Applicable
 from realtime.policies.policy import PolicySet
+from realtime.policies.refusal import FAILED
 from realtime.policies.refusal import answer_of
+from realtime.policies.refusal import blocked
 from realtime.policies.refusal import item_of
 from realtime.policies.refusal import uncancelled
 from realtime.policies.refusal import wordless
@@ -31,6 +33,7 @@ from realtime.policies.view import types_of
 from realtime.recent import Recent
 from realtime.texts import ended
 from realtime.texts import texts
+from realtime.texts.slot import SPOKEN
 from realtime.verdict import Verdict
 
 WINDOW: Final = Window()
@@ -54,10 +57,11 @@ LIMITS: Final = Limits()
 
 
 class Judgement(NamedTuple):
-    """What is to be done with a message (None: it passes as it is), and which policies matched it."""
+    """What is to be done with a message (None: it passes as it is), which policies matched it, and whether it was stopped."""
 
     verdict: Verdict | None = None
     hits: tuple[Hit, ...] = ()
+    stopped: bool = False
 
 
 class Released(NamedTuple):
@@ -114,7 +118,20 @@ class Judge:
             for name in filter(None, (answer, item_of(frame))):
                 self._blocked[name] = answer is not None
         self.traces = tuple(case.traces)
-        return Judgement(verdict, tuple(case.hits))
+        return Judgement(verdict, tuple(case.hits), case.blocked)
+
+    def stop(self, frame: Frame, why: str) -> Verdict:
+        """Break off the answer that a server's message is part of, because it could not be checked."""
+        answer = answer_of(frame)
+        if answer is not None:
+            self._blocked[answer] = True
+        return blocked(self._dialect, frame, why, code=FAILED)
+
+    @property
+    def held_since(self) -> float | None:
+        """When the oldest words of the model came that are held; None while none are."""
+        passages = [passage for (from_client, stream), passage in self._streams.open.items() if not from_client and stream.kind in SPOKEN]
+        return min((since for passage in passages if (since := passage.since) is not None), default=None)
 
     def blocks(self, response_id: str) -> bool:
         """Whether this answer was blocked, so that its sound must not cross either."""

@@ -77,9 +77,14 @@ class Passage:
         return self.decided < self.end
 
     @property
+    def since(self) -> float | None:
+        """When what has waited longest came; None while nothing waits."""
+        return self._arrived[0][0] if self.holds and self._arrived else None
+
+    @property
     def deadline(self) -> float | None:
         """When what has waited longest must leave."""
-        return self._arrived[0][0] + self.window.seconds if self.holds and self._arrived else None
+        return None if self.since is None else self.since + self.window.seconds
 
     def feed(self, value: str, frame: Frame, keys: Keys, now: float, *, draft: bool) -> None:
         """The next piece, or the whole text so far in the place of the last draft."""

@@ -34,6 +34,8 @@ Kind = Literal[
     "mcp",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+SPOKEN: Final[tuple[Kind, ...]] = ("model_transcript", "model_text")
+"""What the model says."""
 
 Part = Literal["whole", "delta", "draft", "final"]
 """`delta`: what is added to a text; `draft`: all of it so far, to be replaced; `final`: all of it; `whole`: it came in one piece."""
