@@ -61,6 +61,8 @@ class Findings:
     def __init__(self, log: Log, keeps_excerpts: Callable[[], bool], clock: Clock = utc_now) -> None:
         self._log = log
         self._keeps_excerpts = keeps_excerpts
+        self.told: list[Callable[[Session, Row], None]] = []
+        """Who is told of each finding about a message."""
         self._clock = clock
 
     def record(
@@ -93,6 +95,9 @@ class Findings:
             "excerpt": _text(session, excerpt, MAX_EXCERPT) if self._keeps_excerpts() else None,
             "detail": {name: _scalar(session, value) for name, value in list((detail or {}).items())[:MAX_DETAILS]},
         }
+        if session is not None and from_client is not None:
+            for told in self.told:
+                told(session, made)
         if session is None or self._has_room(session, kind):
             write(self._log.finding, made)
 

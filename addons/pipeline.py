@@ -30,6 +30,7 @@ from addons.keyring import Keyring
 from addons.meter import Meter
 from addons.mint import Mint
 from addons.policing import Policing
+from addons.recorder import Recorders
 from addons.refusals import Refusals
 from addons.relay import RelayLayer
 from addons.retention import Retention
@@ -99,10 +100,11 @@ class Pipeline:
         self.simulator = LocalSimulator()
         self.doors = Doors(tap)
         self.sounds = Sounds(tap)
+        self.recorders = Recorders(tap)
         meter = Meter(tap)
         tap.over.append(partial(bill, tap.log))
         self.retention = Retention(tap, self.sounds)
-        self.sessions = Sessions(tap, [Secrecy(tap.findings), Pin(tap.findings), Policing(tap), Turns()], self.sounds, meter)
+        self.sessions = Sessions(tap, [Secrecy(tap.findings), Pin(tap.findings), Policing(tap), Turns()], self.sounds, meter, self.recorders)
         admission = Admission(tap, Room(tap, meter), self.simulator.url)
         dialling = Dialling(tap)
         deadlines = Deadlines(tap)
@@ -124,6 +126,7 @@ class Pipeline:
             self.doors,
             self.sessions,
             self.sounds,
+            self.recorders,
             self.retention,
             CorsHeaders(),
             Answered(deadlines),
@@ -137,6 +140,7 @@ class Pipeline:
         """Shut down in order: nothing new, live sessions told and recorded, then the rest."""
         await self.sessions.drain()
         await self.calls.drain()
+        await self.recorders.drain()
         await self.retention.drain()
         await self.sounds.drain()
         await self.simulator.stop()

@@ -57,7 +57,7 @@ def _redacts(rules: Rules) -> bool:
 
 
 _NOT_YET: Final[tuple[tuple[str, Callable[[Rules], bool]], ...]] = (
-    ("log.frames is not recorded", lambda rules: rules.log.frames != "off"),
+    ("log.frames keeps no messages while log.content is none", lambda rules: rules.log.frames != "off" and rules.log.content == "none"),
     ("log.audio keeps no sound while log.content is none, or while a policy redacts", _keeps_no_sound),
 )
 

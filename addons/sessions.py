@@ -32,6 +32,7 @@ from addons.inspection import FrameHook
 from addons.inspection import Inspection
 from addons.meter import Meter
 from addons.record import write
+from addons.recorder import Recorders
 from addons.relay import LINE
 from addons.relay import Line
 from addons.relay import Wake
@@ -63,10 +64,11 @@ JOURNAL_SECONDS: Final = 15.0
 class Sessions:
     """Makes the line of each session and sees it through to its record."""
 
-    def __init__(self, tap: Tap, hooks: Sequence[FrameHook], sounds: Sounds, meter: Meter) -> None:
+    def __init__(self, tap: Tap, hooks: Sequence[FrameHook], sounds: Sounds, meter: Meter, recorders: Recorders) -> None:
         self.tap = tap
         self.meter = meter
         self.sounds = sounds
+        self.recorders = recorders
         self.inspection = Inspection(tap, hooks, self._changed)
         self._task: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
@@ -82,6 +84,9 @@ class Sessions:
         handler = servers.connections[flow.client_conn.id]
         scripted = _has_listeners()
         inspect = self.inspection.of(session) if session is not None else _pass
+        recorder = self.recorders.begin(session) if session is not None else None
+        if recorder is not None:
+            inspect = recorder.inspecting(inspect)
         last = self.inspection.last(session, inspect) if session is not None else _nothing
         line = Line(
             flow,
@@ -94,6 +99,7 @@ class Sessions:
                 deferred=scripted,
                 announces=_is_relayed(session),
                 last=last,
+                crossed=recorder.crossed if recorder is not None else None,
             ),
             inspect,
             scripted=scripted,
@@ -149,6 +155,7 @@ class Sessions:
         self._write_turns(session, now)
         self.tap.findings.ended(session, cause_of(session, found[1]))
         self.sounds.end(session)
+        self.recorders.end(session, found[1].tunnel)
         write(self.tap.log.session_closed, session.id, session.closing_record())
         logger.info("%s: %s", session.id, session.summary())
         self.tap.ended(session)

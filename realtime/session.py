@@ -137,6 +137,8 @@ class Session:
     """Who gathers the sound of this session: called with each signal and the time of its message once it was taken in."""
     recording: dict[str, Any] | None = None
     """What becomes of its sound, None where that is not kept."""
+    events: dict[str, Any] | None = None
+    """How many of its messages are on record, None where they are not kept."""
     tracker: TurnTracker = field(init=False)
     ledger: Ledger = field(init=False)
     audio: AudioMeter = field(init=False)
@@ -299,6 +301,7 @@ class Session:
             "findings": dict(self.findings),
             **self.media_record(),
             "recording": self.recording,
+            "events": self.events and {**self.events},
             "held": self.held.record(),
             "error": self.error and self.error.record(),
         }

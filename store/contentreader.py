@@ -15,10 +15,12 @@ from store.cipher import Cipher
 from store.cipher import Damaged
 from store.cipher import Entry
 from store.cipher import entry
+from store.contentfolder import frames_of
 from store.contentfolder import path_of
 from store.days import days_in
 from store.days import file_of
 from store.days import folder_of
+from store.framereader import Frames
 from store.keyfile import KeyFile
 from store.lines import Line
 from store.replay import Ahead
@@ -86,6 +88,10 @@ class ContentReader:
                 entries[found.commit] = found
         key = self._keys.get(number) if number >= 0 else None
         return SessionTexts(entries, None if key is None else Cipher(key))
+
+    def frames(self, day: str, session: str) -> Frames:
+        """The messages of a session that are written now. Raises ValueError for an id that is no file name."""
+        return Frames(frames_of(self._data, day, session), self._keys.get)
 
     def looking(self) -> Looking:
         """For looking at many records in a row."""

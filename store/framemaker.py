@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from binascii import b2a_base64
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 from typing import NamedTuple
@@ -54,9 +55,9 @@ class Manner:
 
 
 class FrameMaker:
-    """Makes the lines of one session, in order; `opened` is when it began, by the clock of its frames."""
+    """Makes the lines of one session, in order; `opened` is when it began, by the clock of its frames, `dialect` its dialect's name."""
 
-    def __init__(self, opened: float, dialect: str, secrets: Secrets) -> None:
+    def __init__(self, opened: float, dialect: Callable[[], str], secrets: Secrets) -> None:
         self._opened = opened
         self._dialect = dialect
         self._secrets = secrets
@@ -109,7 +110,7 @@ class FrameMaker:
 
     def _masked(self, frame: Frame, masks: PolicySet) -> bytes | None:
         if self._masker is None:
-            self._masker = Masker(masks, self._dialect)
+            self._masker = Masker(masks, self._dialect())
         self._masker.use(masks)
         return self._masker.masked(frame)
 

@@ -59,6 +59,8 @@ class Frames:
     def __init__(self, path: Path, key: Key) -> None:
         self.path = path
         self.header: Header | None = None
+        self.erased = False
+        """Whether they are not there because a record says that they were erased."""
         self.unreadable = 0
         self._batches: list[Batch] = []
         for offset, line in Tail(path).lines():

@@ -22,6 +22,7 @@ from store.dayreader import named
 from store.days import day_of
 from store.days import file_of
 from store.errors import AmbiguousId
+from store.framereader import Frames
 from store.lines import Line
 from store.lines import Row
 from store.lists import Lists
@@ -125,6 +126,17 @@ class LogReader(Lists):
             state = GONE if tables.get(ERASED) else MISSING
             turns = [rejoined(TURNS, turn, texts.find, state) for turn in tables.get(TURNS, {}).values()]
             return sorted(turns, key=lambda turn: turn["index"])
+
+    def frames(self, session: str) -> Frames | None:
+        """The messages of a session, by its full id, as far as they are written; None where there is no such session."""
+        with self._reading():
+            record = self.session(session)
+            if record is None:
+                return None
+            day = day_of(record["started_at"])
+            found = self.contents.frames(day, str(record["id"]))
+            found.erased = not found.readable and bool(self.history(day, str(record["id"])).rows.get(ERASED))
+            return found
 
     def place(self, session: str) -> Place | None:
         """Where the records of a session are, for one who changes them."""

@@ -13,14 +13,19 @@ from store.clock import Clock
 from store.commit import Committer
 from store.commit import Counters
 from store.commit import Failure
+from store.contentfolder import frames_of
 from store.contents import Contents
 from store.day import Day
 from store.day import head_of
+from store.days import day_of
 from store.days import file_of
 from store.days import folder_of
 from store.errors import LogUnavailable
 from store.errors import explained
 from store.findings import Room
+from store.framefile import VERSION
+from store.framefile import FrameFile
+from store.framefile import Header
 from store.keyfile import KeyFile
 from store.lock import WriterLock
 from store.reader import LogReader
@@ -91,6 +96,17 @@ class Writer:
         except OSError as error:
             logger.warning("%s; the next start looks for open sessions", explained(error, self.folder))
         return lost
+
+    def frame_file(self, session: str, started_at: str, keeps: str, content: str) -> FrameFile:
+        """The file for the messages of a session, for a writer of its own. `keeps` and `content` as in `Header`. Raises LogUnavailable."""
+        day = day_of(started_at)
+        path = frames_of(self.folder.parent, day, session)
+
+        def make(number: int, key: bytes) -> FrameFile:
+            facts = Header("frames", VERSION, session, number, started_at, keeps, content)
+            return FrameFile(path, self._contents.keys, number, key, facts)
+
+        return self._contents.beside(day, session, make)
 
     def _check(self) -> None:
         failure = self.failure
