@@ -49,6 +49,13 @@ class FrameHook(Protocol):
 
 
 @runtime_checkable
+class Choosing(Protocol):
+    """A frame hook that is another one for some sessions."""
+
+    def of(self, session: Session) -> Hook: ...
+
+
+@runtime_checkable
 class Holding(Protocol):
     """A frame hook that keeps words back: what it has of a side that says no more, to be relayed now."""
 
@@ -60,7 +67,7 @@ class Inspection:
 
     def __init__(self, tap: Tap, hooks: Sequence[FrameHook], changed: Callable[[Session, float], None]) -> None:
         self.tap = tap
-        self.hooks = [hook.frame for hook in hooks]
+        self.hooks = hooks
         self.later = [hook.frame for hook in hooks if hook.audio == "later"]
         self.holding = [hook for hook in hooks if isinstance(hook, Holding)]
         self.changed = changed
@@ -69,6 +76,7 @@ class Inspection:
     def of(self, session: Session) -> Inspect:
         """What a session's tunnel asks about each message."""
         pin, unread, waiting, tap = session.pin, session.unread, self._waiting, self.tap
+        hooks = [hook.of(session) if isinstance(hook, Choosing) else hook.frame for hook in self.hooks]
 
         def inspect(frame: Frame) -> Verdict | None:
             if frame.head.type in AUDIO and not (pin.waiting or session.watched or tap.generation.watches_sound):
@@ -82,7 +90,7 @@ class Inspection:
                 return None
             if unread:
                 self.read(session)
-            verdict = self._ask(self.hooks, session, frame)
+            verdict = self._ask(hooks, session, frame)
             if session.dirty:
                 self.changed(session, frame.at)
             return verdict
@@ -105,6 +113,10 @@ class Inspection:
             self._ask(self.later, session, frame)
         session.unread.clear()
 
+    def show(self, session: Session, frame: Frame) -> None:
+        """A message goes on that had to wait: the hooks that only read see it now."""
+        self._ask(self.later, session, frame)
+
     def catch_up(self) -> None:
         """The same for all sessions."""
         waiting = self._waiting.copy()
@@ -122,7 +134,7 @@ class Inspection:
 
 
 def ask(hooks: Sequence[Hook], session: Session, frame: Frame) -> Verdict | None:
-    """What all hooks together say: each sees the message as the one before it left it, `drop` and `close` end the asking."""
+    """What all hooks together say: each sees the message as the one before it left it; `drop`, `close` and a ticket end the asking."""
     verdict = None
     for number, hook in enumerate(hooks):
         found = hook(session, frame)
@@ -131,7 +143,7 @@ def ask(hooks: Sequence[Hook], session: Session, frame: Frame) -> Verdict | None
         for payload in found.before:
             ask(hooks[number + 1 :], session, Frame(frame.from_client, payload, text=frame.text, at=frame.at, injected=True))
         verdict = found if verdict is None else verdict.then(found)
-        if found.action in ("drop", "close"):
+        if found.action in ("drop", "close") or found.ticket is not None:
             break
         if found.action == "replace":
             frame = Frame(frame.from_client, found.payload, text=frame.text, at=frame.at, injected=frame.injected)
