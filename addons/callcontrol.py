@@ -25,20 +25,24 @@ from addons.answers import refusal
 from addons.awaited import Awaited
 from addons.calloffer import AFTERWARDS
 from addons.calloffer import judged
+from addons.calloffer import update
 from addons.handshake import REQUEST
 from addons.handshake import relayed
 from addons.handshake import rewrite
 from addons.opening import pin_for
+from addons.opening import watch_for
 from addons.registry import Call
 from addons.seam import ANSWERED
 from addons.sidecar import Sidecar
 from addons.tap import Tap
+from addons.watching import configured
 from providers import KINDS
 from providers.base import ProviderError
 from providers.tails import CONTROLS
 from realtime.framing import Close
 from realtime.secrecy import Secret
 from realtime.session import CallLink
+from realtime.watch import InForce
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +57,8 @@ class Asked:
     caller: Caller
     admitted: Admitted
     waiting: Awaited
+    in_force: InForce
+    """What the call is configured with, where it is accepted."""
 
 
 class CallControl:
@@ -85,10 +91,10 @@ class CallControl:
         asked.waiting.over()
         if ANSWERED in flow.metadata:
             return
-        caller, admitted = asked.caller, asked.admitted
+        admitted = asked.admitted
         gone = admitted.call is not None and response.status_code == HTTPStatus.NOT_FOUND
         if response.status_code < 400 or (gone and admitted.ask.endpoint.endpoint == "hangup"):
-            self._done(caller, admitted)
+            self._done(asked)
             flow.response = http.Response.make(200, b"", {"cache-control": "no-store"})
         else:
             secret = Secret((admitted.account.credential or "").encode())
@@ -112,14 +118,15 @@ class CallControl:
         upstream_id = call.link.upstream_id if call is not None else caller.endpoint.call_id
         ask = replace(admitted.ask, call_id=upstream_id, model=None)
         upstream = KINDS[admitted.config.kind].http(admitted.account, ask)
-        body = flow.request.content or b""
+        body, watch = flow.request.content or b"", watch_for(self.tap, caller.key, admitted.target)
         if caller.endpoint.endpoint == "accept":
             now = time.monotonic()
+            configured(watch, update(body or b"{}"))
             body = judged(pin_for(self.tap, caller.key, admitted.target, admitted.config, upstream, now), body or b"{}", now) or body
         rewrite(flow, caller.presented, admitted.config, upstream, REQUEST)
         flow.request.content = body
         waiting = Awaited(self.tap, flow, admitted.target.provider)
-        flow.metadata[_CONTROL] = Asked(caller, replace(admitted, ask=ask), waiting)
+        flow.metadata[_CONTROL] = Asked(caller, replace(admitted, ask=ask), waiting, watch.in_force)
 
     async def _hang_up(self, call: Call) -> None:
         """End what of the call is here; the provider is asked for the rest."""
@@ -129,12 +136,13 @@ class CallControl:
             found[1].close(Close(1000, "hung up"))
         self.tap.calls.forget(call)
 
-    def _done(self, caller: Caller, admitted: Admitted) -> None:
+    def _done(self, asked: Asked) -> None:
         """A call that was accepted is one of ours from now on."""
+        caller, admitted = asked.caller, asked.admitted
         ask = admitted.ask
         if ask.endpoint.endpoint == "accept" and ask.call_id is not None and admitted.call is None:
             until = time.monotonic() + self.tap.rules.limits.session + AFTERWARDS
-            link = CallLink(ask.call_id, "telephone", ask.call_id)
+            link = CallLink(ask.call_id, "telephone", ask.call_id, in_force=asked.in_force)
             self.tap.calls.add(Call(link, caller.principal, admitted.target, until, admitted.account))
 
 

@@ -18,6 +18,8 @@ from addons.opening import session_for
 from addons.registry import Call
 from addons.registry import new_call_id
 from addons.tap import Tap
+from addons.watching import configured as watched
+from addons.watching import tell
 from providers import KINDS
 from providers.base import Account
 from providers.base import Upstream
@@ -58,12 +60,19 @@ def configured(body: CallBody, token: Token | None) -> CallBody:
     return body.configured({**token.session, **(body.session or {}), **model})
 
 
-def checked(body: CallBody, session: Session) -> CallBody:
-    """The offer with the model names that the provider knows. Raises NotAdmitted as `judged`."""
+def checked(tap: Tap, body: CallBody, session: Session) -> CallBody:
+    """The offer with the model names that the provider knows. Raises NotAdmitted as `judged`, and for tools that are not allowed."""
     if body.session is None:
         return body
+    for change in watched(session.watch, update(body.session_text)):
+        tell(tap, session, change)
     text = judged(session.pin, body.session_text, session.opened)
     return body if text is None else body.configured(json.loads(text))
+
+
+def update(configuration: bytes) -> bytes:
+    """The message that would configure a running session (a JSON object) so."""
+    return b'{"type":"session.update","session":' + configuration + b"}"
 
 
 def judged(pin: ModelPin, configuration: bytes, now: float) -> bytes | None:
@@ -72,7 +81,7 @@ def judged(pin: ModelPin, configuration: bytes, now: float) -> bytes | None:
     It is what `session.update` would say, and is judged as that. Raises NotAdmitted for a model that is not allowed, or that another
     reader may find in it.
     """
-    verdict = pin.check(Frame(True, b'{"type":"session.update","session":' + configuration + b"}", at=now))
+    verdict = pin.check(Frame(True, update(configuration), at=now))
     if verdict is None or verdict.action == "pass":
         return None
     if verdict.action == "replace":

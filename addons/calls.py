@@ -150,7 +150,7 @@ class Calls:
         ask = replace(admitted.ask, model=None) if body.model is not None else admitted.ask
         upstream = KINDS[admitted.config.kind].http(admitted.account, ask)
         call, session = offer_session(self.tap, flow, caller, admitted, upstream)
-        body = checked(body, session)
+        body = checked(self.tap, body, session)
         flow.metadata[CALL], flow.metadata[_BODY] = call, body
         self.tap.calls.add(call)
         self.dialling.begin(flow, session)

@@ -40,6 +40,7 @@ SEVERITIES: Final[Mapping[Kind, Severity]] = {
     "refusal": "low",
     "limit": "low",
     "leak": "high",
+    "change": "medium",
 }
 """How bad a finding is where its maker does not say."""
 

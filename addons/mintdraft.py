@@ -7,16 +7,23 @@ from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
 from datetime import timedelta
+from typing import Any
 
 from addons.access import Caller
 from addons.admission import Admitted
 from addons.admission import NotAdmitted
+from addons.calloffer import judged
+from addons.opening import pin_for
+from addons.opening import watch_for
 from addons.tap import Tap
+from addons.watching import configured
 from providers.base import EndpointName
 from providers.base import Family
 from providers.minting import SHORTEST
 from providers.minting import Wish
+from providers.minting import session_in
 from providers.minting import shaped
+from providers.tails import BETA
 from realtime.secrecy import Secret
 from rules.keys import allows
 from rules.resolve import alias
@@ -42,7 +49,9 @@ def drafted(tap: Tap, caller: Caller, admitted: Admitted, wish: Wish) -> Draft:
     asr = _asr(caller, admitted, wish)
     seconds = min(wish.seconds, int(limit.expires))
     model, asked = target.upstream_model or wish.model, max(SHORTEST, seconds)
-    made = json.dumps(shaped(wish, endpoint.endpoint, endpoint.family, model=model, asr=asr, seconds=asked)).encode()
+    body = shaped(wish, endpoint.endpoint, endpoint.family, model=model, asr=asr, seconds=asked)
+    body, in_force = _checked(tap, caller, admitted, body)
+    made = json.dumps(body).encode()
     token_id, text = new_token()
     token = Token(
         id=token_id,
@@ -56,9 +65,22 @@ def drafted(tap: Tap, caller: Caller, admitted: Admitted, wish: Wish) -> Draft:
         expires=_expires(caller, seconds),
         single_use=wish.single_use or limit.single_use,
         origin=wish.origin,
+        in_force=in_force,
     )
     shown = Secret((caller.presented.value or "").encode(errors="surrogateescape"))
     return Draft(endpoint.endpoint, token, text, shown.blanked(made), Secret((admitted.account.credential or "").encode()))
+
+
+def _checked(tap: Tap, caller: Caller, admitted: Admitted, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The body with every model by the provider's name, and what its session is configured with. Raises NotAdmitted."""
+    endpoint, target = caller.endpoint.endpoint, admitted.target
+    watch = watch_for(tap, caller.key, target)
+    configured(watch, json.dumps({**({"session": body} if endpoint in BETA else body), "type": "session.update"}).encode())
+    session = json.dumps(session_in(body, endpoint)).encode()
+    renamed = judged(pin_for(tap, caller.key, target, admitted.config, None, 0.0), session, 0.0)
+    if renamed is not None:
+        body = {**body, **json.loads(renamed)} if endpoint in BETA else {**body, "session": json.loads(renamed)}
+    return body, watch.in_force.record()
 
 
 def _asr(caller: Caller, admitted: Admitted, wish: Wish) -> str | None:

@@ -26,6 +26,9 @@ from realtime.secrecy import Secrets
 from realtime.session import CallLink
 from realtime.session import Client
 from realtime.session import Session
+from realtime.watch import InForce
+from realtime.watch import ToolList
+from realtime.watch import Watch
 from rules.access import Key
 from rules.keys import allows
 from rules.resolve import Target
@@ -76,6 +79,7 @@ def session_for(
         transport="webrtc" if link is not None else "websocket",
         call=link or (replace(looks_on.link, mode="sideband") if looks_on is not None else None),
         secrets=Secrets(Secret((admitted.account.credential or "").encode()), Secret(_shown_here(caller))),
+        watch=watch_for(tap, key, target, _in_force(caller, link, admitted)),
     )
 
 
@@ -92,22 +96,52 @@ def _shown_here(caller: Caller) -> bytes:
     return (caller.presented.value or "").encode(errors="surrogateescape") if caller.key is not None else b""
 
 
-def pin_for(tap: Tap, key: Key | None, target: Target, config: Provider, upstream: Upstream, now: float) -> ModelPin:
-    """The model rules for what this key says to that upstream."""
+def pin_for(tap: Tap, key: Key | None, target: Target, config: Provider, upstream: Upstream | None, now: float) -> ModelPin:
+    """The model rules for what this key says to that upstream; None for a session that is only being configured yet."""
 
     def allowed(model: str) -> bool:
         return key is None or allows(_current(tap, key), model, target.provider)
 
     return ModelPin(
-        dialect=upstream.dialect,
+        dialect=upstream.dialect if upstream is not None else "openai",
         allowed=allowed,
         resolve=lambda named: _named(target.provider, config, named),
         restricted=key is not None and not allows(key, "", target.provider),
-        asr=upstream.family == "transcription",
+        asr=upstream is not None and upstream.family == "transcription",
         model=target.model,
         opened=now,
-        model_in_url=any(name in ("model", "deployment") for name, _ in parse_qsl(upstream.path.partition("?")[2])),
+        model_in_url=upstream is not None
+        and any(name in ("model", "deployment") for name, _ in parse_qsl(upstream.path.partition("?")[2])),
     )
+
+
+def watch_for(tap: Tap, key: Key | None, target: Target, in_force: InForce | None = None) -> Watch:
+    """Which tools this key may have on that route, and what becomes of changes. The route's rules stay as they are now."""
+    route = next((route for route in tap.rules.routes if route.name == target.route), None)
+    of_route = () if route is None or route.tools is None else (ToolList(f"route {route.name}", route.tools),)
+    said = [tap.rules.changes] if route is None else [route.changes, tap.rules.changes]
+
+    def lists() -> tuple[ToolList, ...]:
+        tools = _current(tap, key).tools if key is not None else None
+        return of_route if key is None or tools is None else (ToolList(f"key {key.id}", tools), *of_route)
+
+    return Watch(
+        lists,
+        instructions=next((one.instructions for one in said if one.instructions is not None), "alert"),
+        tools=next((one.tools for one in said if one.tools is not None), "alert"),
+        in_force=in_force if in_force is not None else InForce(),
+    )
+
+
+def _in_force(caller: Caller, link: CallLink | None, admitted: Admitted) -> InForce | None:
+    """What a call was configured with so far, whoever of it comes now; what an ephemeral key was minted with."""
+    known = link or (admitted.call.link if admitted.call is not None else None)
+    token = caller.token
+    if known is None:
+        return InForce(token.in_force) if token is not None else None
+    if token is not None and known is link:
+        known.in_force = InForce(token.in_force)
+    return known.in_force
 
 
 def _current(tap: Tap, key: Key) -> Key:

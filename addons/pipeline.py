@@ -26,6 +26,7 @@ from addons.figures import Figures
 from addons.frames import Pin
 from addons.frames import Secrecy
 from addons.frames import Turns
+from addons.inspection import FrameHook
 from addons.keyring import Keyring
 from addons.meter import Meter
 from addons.mint import Mint
@@ -51,6 +52,8 @@ from addons.sounds import Sounds
 from addons.tap import Settings
 from addons.tap import Tap
 from addons.tokens import TokenRing
+from addons.watching import Allowing
+from addons.watching import Watching
 from rules.credentials import Unresolved
 from rules.credentials import read_secret
 from rules.files import private_reader
@@ -104,7 +107,7 @@ class Pipeline:
         meter = Meter(tap)
         tap.over.append(partial(bill, tap.log))
         self.retention = Retention(tap, self.sounds)
-        self.sessions = Sessions(tap, [Secrecy(tap.findings), Pin(tap.findings), Policing(tap), Turns()], self.sounds, meter, self.recorders)
+        self.sessions = Sessions(tap, self._hooks(tap), self.sounds, meter, self.recorders)
         admission = Admission(tap, Room(tap, meter), self.simulator.url)
         dialling = Dialling(tap)
         deadlines = Deadlines(tap)
@@ -135,6 +138,10 @@ class Pipeline:
 
     def running(self) -> None:
         self.is_running = True
+
+    def _hooks(self, tap: Tap) -> list[FrameHook]:
+        """Those that look at frames, in the order in which they do."""
+        return [Secrecy(tap.findings), Pin(tap.findings), Allowing(tap), Policing(tap), Watching(tap), Turns()]
 
     async def drain(self) -> None:
         """Shut down in order: nothing new, live sessions told and recorded, then the rest."""

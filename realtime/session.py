@@ -49,6 +49,8 @@ from realtime.signals import Signal
 from realtime.signals import TextOut
 from realtime.turn import Turn
 from realtime.turns import TurnTracker
+from realtime.watch import InForce
+from realtime.watch import Watch
 
 MAX_FLAWS: Final = 32
 """Kinds of unreadable messages that a record tells apart."""
@@ -74,13 +76,14 @@ class Client:
 class CallLink:
     """A WebRTC call, as a session of it knows it: our id and the provider's, and how much of it comes through here.
 
-    `billed` is shared by all sessions of the call, so that what two of them see counts once.
+    `billed` and `in_force` are shared by all sessions of the call, so that what two of them see counts once.
     """
 
     id: str
     mode: str
     upstream_id: str | None = None
     billed: Billed = field(default_factory=Billed, repr=False)
+    in_force: InForce = field(default_factory=InForce, repr=False)
 
     def record(self) -> dict[str, str | None]:
         return {"id": self.id, "upstream_id": self.upstream_id, "mode": self.mode}
@@ -131,6 +134,8 @@ class Session:
     """The id of the ephemeral key with which it was opened."""
     first_event: bytes | None = field(default=None, repr=False)
     """What is said to the provider before anything of the client: the configuration baked into an ephemeral key of our own."""
+    watch: Watch = field(default_factory=Watch, repr=False)
+    """Which tools it may have, and what it was configured with."""
     forbidden: Callable[[str | None], Close | None] = field(default=lambda model: None, repr=False)
     """Why the session, which runs this model, would not be let in any more; None while it would."""
     listener: Callable[[Signal, float], None] | None = field(default=None, repr=False)

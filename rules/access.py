@@ -28,6 +28,8 @@ from rules.section import as_text
 from rules.section import fault
 from rules.units import Duration
 from rules.units import Limit
+from rules.watch import Changes
+from rules.watch import Tools
 
 LOCAL: Final = "local"
 """The principal of the intercept door; no key may take this name."""
@@ -115,6 +117,8 @@ class Key(Section):
     """The SHA-256 of the key, as `./run.sh keys new` prints it."""
     models: tuple[StrictStr, ...] | None = None
     """Globs of models this key may use, bare or as provider/model; absent means any, [] none."""
+    tools: Tools | None = None
+    """Globs of tools that its sessions may have, MCP servers as mcp:<label>@<URL>; absent means any, [] none."""
     budget: Budget | None = None
     """What the key may use up."""
     rate: RateLimit | None = None
@@ -165,6 +169,10 @@ class Route(Section):
     """How fast sessions of this route may come."""
     sessions: Count | None = None
     """Open sessions of this route."""
+    tools: Tools | None = None
+    """Globs of tools that sessions of this route may have, as for a key; where both have a list, both hold."""
+    changes: Changes = Field(default_factory=Changes)
+    """What becomes of changed instructions and tools of a running session, where not as for the whole file."""
     tunnel: StrictBool = False
     """True leaves the host of this intercept route undecrypted."""
 
@@ -172,7 +180,7 @@ class Route(Section):
     def _tunnels_a_host(self) -> Self:
         if self.tunnel and (self.match.door != "intercept" or self.match.host is None or self.provider is not None):
             raise fault("VT011", "a tunnel needs match: {door: intercept, host: …} and no provider", at="tunnel")
-        limited = next((name for name in ("budget", "rate", "sessions") if getattr(self, name) is not None), "")
+        limited = next((name for name in ("budget", "rate", "sessions", "tools", "changes") if name in self.model_fields_set), "")
         if self.tunnel and limited:
             raise fault("VT011", "limits nothing: what goes through a tunnel is not looked at", "leave it out", at=limited)
         return self

@@ -30,6 +30,7 @@ from rules.section import fault
 from rules.units import Duration
 from rules.units import Size
 from rules.upstream import Provider
+from rules.watch import Changes
 from rules.words import WordList
 
 
@@ -179,6 +180,8 @@ class Rules(Section):
     """Virtual keys."""
     routes: tuple[Route, ...] = ()
     """Which request goes where; the first that fits is taken."""
+    changes: Changes = Field(default_factory=Changes)
+    """What becomes of changed instructions and tools of a running session."""
     policies: tuple[Policy, ...] = ()
     """What is done with messages, in this order."""
     words: Mapping[Name, WordList] = {}

@@ -44,16 +44,19 @@ KEPT: Final = timedelta(hours=1)
 """For how long an expired one stays listed; sessions that it opened can be ended by its name until then."""
 
 _NONCE: Final = 12
+_SEALED: Final = ("secret", "session", "in_force")
+"""What nobody can read who has not the key itself."""
 
 TokenState = Literal["ok", "revoked", "used", "expired"]
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One ephemeral key. `secret` (the provider's, None where voicetap made it alone) and `session` are known when it was presented.
+    """One ephemeral key. `secret` (the provider's, None where voicetap made it alone), `session` and `in_force` are known when it
+    was presented.
 
     `model` is the catalogue's name, `upstream_model` the provider's; `session` is the configuration that it stands for where no
-    provider keeps that.
+    provider keeps that, `in_force` the record of the instructions and tools in it (see `realtime.watch.InForce`).
     """
 
     id: str
@@ -72,6 +75,7 @@ class Token:
     used: bool = False
     secret: str | None = field(default=None, repr=False)
     session: Mapping[str, Any] | None = field(default=None, repr=False)
+    in_force: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def state(self, now: datetime) -> TokenState:
         """Whether it may open a session at `now`; the virtual key that it belongs to has to work too."""
@@ -90,9 +94,9 @@ def new_token() -> tuple[str, str]:
 def sealed(token: Token, text: str) -> Token:
     """The token as it is kept: with the hash of its text, its secret and session sealed, and neither of them open."""
     nonce = os.urandom(_NONCE)
-    content = json.dumps({"secret": token.secret, "session": token.session}).encode()
+    content = json.dumps({name: getattr(token, name) for name in _SEALED}).encode()
     box = nonce + AESGCM(_key(text)).encrypt(nonce, content, token.id.encode())
-    return replace(token, hash=hash_key(text), sealed=urlsafe_b64encode(box).decode(), secret=None, session=None)
+    return replace(token, hash=hash_key(text), sealed=urlsafe_b64encode(box).decode(), **dict.fromkeys(_SEALED))
 
 
 def opened(token: Token, text: str) -> Token:
@@ -102,7 +106,7 @@ def opened(token: Token, text: str) -> Token:
         content = json.loads(AESGCM(_key(text)).decrypt(box[:_NONCE], box[_NONCE:], token.id.encode()))
     except InvalidTag:
         raise ValueError(f"{token.id} cannot be unsealed") from None
-    return replace(token, secret=content["secret"], session=content["session"])
+    return replace(token, **{name: content.get(name) for name in _SEALED})
 
 
 class Tokens:
@@ -168,7 +172,7 @@ def _key(text: str) -> bytes:
 
 
 def _row(token: Token) -> dict[str, Any]:
-    kept = {name: getattr(token, name) for name in Token.__slots__ if name not in ("secret", "session")}
+    kept = {name: getattr(token, name) for name in Token.__slots__ if name not in _SEALED}
     return kept | {"expires": token.expires.isoformat()}
 
 

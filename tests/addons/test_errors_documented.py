@@ -11,6 +11,8 @@ from addons.answers import code_of
 from addons.endings import CODES
 from realtime.framing import FrameReader
 from realtime.policies.refusal import FAILED
+from realtime.watch import CHANGED
+from realtime.watch import NOT_ALLOWED
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "errors.md").read_text()
@@ -105,7 +107,7 @@ def test_codes_that_are_chosen_before_they_are_used_are_documented() -> None:
 
 def test_the_events_before_a_close_are_documented() -> None:
     every = {name for cells in rows(section("Events")) for name in names(cells[0])}
-    assert every == {*(code for _, code in CODES.values()), "session_closed", "model_not_allowed", "ambiguous_event", FAILED}
+    assert every == {*(code for _, code in CODES.values()), "session_closed", "model_not_allowed", "ambiguous_event", FAILED, NOT_ALLOWED, CHANGED}
 
 
 def test_every_refusal_of_the_control_port_is_documented() -> None:

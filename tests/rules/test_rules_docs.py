@@ -32,6 +32,7 @@ from rules.policy import PolicyTest
 from rules.policy import When
 from rules.section import Section
 from rules.upstream import Provider
+from rules.watch import Changes
 from rules.yamlload import read_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +46,7 @@ SECTIONS: dict[str, type[Section]] = {
     "rate": RateLimit,
     "routes": Route,
     "match": Match,
+    "changes": Changes,
     "policies": Policy,
     "when": When,
     "size": Bounds,

@@ -78,5 +78,34 @@ EVERY = (
     finding(15, "policy", "allow", policy="staff", **HIT),
     finding(16, "policy", "close", policy="watch", **HIT),
     finding(17, "gate", "release", direction="client"),
+    finding(
+        18,
+        "change",
+        "alert",
+        direction="client",
+        event_type="session.update",
+        path="$.session.instructions",
+        excerpt="You are a pirate. Write to [email].",
+        detail={
+            "code": "instructions_changed",
+            "reason": "the instructions were changed: sha256 3f1a09be77c2 to 90cc1d2e4ab1",
+            "before": "3f1a09be77c2",
+            "after": "90cc1d2e4ab1",
+        },
+    ),
+    finding(
+        19,
+        "change",
+        "block",
+        direction="client",
+        event_type="response.create",
+        path="$.response.tools",
+        detail={
+            "code": "tools_overridden",
+            "reason": "the tools were overridden for one answer: added mcp:crm; changed lookup_order",
+            "added": "mcp:crm",
+            "changed": "lookup_order",
+        },
+    ),
 )
 """Every kind and every action."""
