@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
@@ -42,8 +43,11 @@ from rules.keys import allows
 from rules.keys import find_key
 from rules.keys import state
 from store.clock import utc_now
+from store.errors import StoreError
 from store.tokens import PREFIX as TOKEN
 from store.tokens import Token
+
+logger = logging.getLogger(__name__)
 
 CALLER: Final = "voicetap.caller"
 """Key of `flow.metadata`: the admitted `Caller` of a gateway request."""
@@ -102,7 +106,7 @@ class Access:
             return
         flow.response = self._host(flow)
         if flow.response is None:
-            self._credential(flow, endpoint, presented)
+            self._asked(flow, endpoint, presented)
         if flow.response is None and (caller := flow.metadata.get(CALLER)) is not None:
             flow.response = self._method(flow, caller)
 
@@ -115,6 +119,13 @@ class Access:
         if name in LOCAL_NAMES or is_loopback(name) or not name:
             return None
         return refusal(421, f"this gateway answers to loopback names only, not to {name[:100]!r}", code="misdirected_request")
+
+    def _asked(self, flow: http.HTTPFlow, endpoint: Endpoint, presented: Presented) -> None:
+        try:
+            self._credential(flow, endpoint, presented)
+        except (OSError, StoreError) as error:
+            logger.error("a request is refused, since the keys cannot be read: %s", error)
+            flow.response = refusal(503, "the keys cannot be read", code="keys_unavailable", headers={"retry-after": "5"})
 
     def _credential(self, flow: http.HTTPFlow, endpoint: Endpoint, presented: Presented) -> None:
         if (ticket := self._ticket(flow, endpoint, presented)) is not None:

@@ -89,22 +89,29 @@ class RulesWatch:
             stamp = self._stamp()
             if stamp is not None and stamp != self._seen:
                 self._seen = stamp
-                self.reload()
+                try:
+                    await self._reload()
+                except Exception:
+                    logger.exception("rules generation %d stays active", self.tap.generation.number)
 
-    def reload(self) -> None:
-        """Load the file; on any error the last good rules stay in force."""
-        path = self.tap.settings.rules
+    async def _reload(self) -> None:
+        """Load the file, beside the traffic; on any error the last good rules stay in force."""
         stored = [key.id for key in self.tap.own_keys() if not key.revoked]
-        loaded = load_file(path, self.tap.environment, stored_keys=stored)
+        if (made := await asyncio.to_thread(self._made, stored)) is not None:
+            self.tap.generation = made
+            self.tap.changed.set()
+            self._announce()
+
+    def _made(self, stored: list[str]) -> Generation | None:
+        """The next generation, tested and compiled; None where it cannot be."""
+        loaded = load_file(self.tap.settings.rules, self.tap.environment, stored_keys=stored)
         if loaded.rules is None:
             logger.error("rules generation %d stays active:\n%s", self.tap.generation.number, loaded.render())
-            return
+            return None
         if (lacking := unsupported(loaded.rules)) is not None:
             logger.error("rules generation %d stays active: %s", self.tap.generation.number, lacking)
-            return
-        self.tap.generation = generation(self.tap.generation.number + 1, loaded.rules, monitor=self.tap.settings.monitor)
-        self.tap.changed.set()
-        self._announce()
+            return None
+        return generation(self.tap.generation.number + 1, loaded.rules, monitor=self.tap.settings.monitor)
 
     def _announce(self) -> None:
         logger.info("rules generation %d active", self.tap.generation.number)

@@ -10,8 +10,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from collections.abc import Collection
-from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
@@ -24,12 +22,11 @@ from addons import takeover
 from addons.endings import SHUTTING_DOWN
 from addons.endings import cause_of
 from addons.endings import error_event
-from addons.endings import key_gone
 from addons.endings import must_end
-from addons.endings import not_allowed
 from addons.frames import leaked
 from addons.inspection import FrameHook
 from addons.inspection import Inspection
+from addons.knownkeys import KnownKeys
 from addons.meter import Meter
 from addons.record import write
 from addons.recorder import Recorders
@@ -46,10 +43,6 @@ from realtime.leg import Ending
 from realtime.session import Session
 from realtime.tunnel import Tunnel
 from realtime.verdict import Verdict
-from rules.access import FOREIGN
-from rules.access import LOCAL
-from rules.keys import state
-from store.clock import utc_now
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +60,7 @@ class Sessions:
     def __init__(self, tap: Tap, hooks: Sequence[FrameHook], sounds: Sounds, meter: Meter, recorders: Recorders) -> None:
         self.tap = tap
         self.meter = meter
+        self.known = KnownKeys(tap)
         self.sounds = sounds
         self.recorders = recorders
         self.inspection = Inspection(tap, hooks, self._changed)
@@ -165,23 +159,21 @@ class Sessions:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.tap.changed.wait(), TICK_SECONDS)
             self.tap.changed.clear()
-            moment = utc_now()
-            keys = {LOCAL: "ok", FOREIGN: "ok", **{key.id: state(key, moment) for key in reversed(self.tap.keys)}}
-            revoked = self.tap.tokens.revoked()
-            self.meter.follow()
+            if self.known.look():
+                self.meter.follow()
             for number, (session, line) in enumerate(list(self.tap.live.values())):
                 if number % WATCHED_AT_ONCE == 0:
                     await asyncio.sleep(0)
                 try:
-                    self._tick(session, line, keys, revoked)
+                    self._tick(session, line)
                 except Exception:
                     logger.exception("%s: the session watch failed", session.id)
 
-    def _tick(self, session: Session, line: Line, keys: Mapping[str, str], revoked: Collection[str]) -> None:
+    def _tick(self, session: Session, line: Line) -> None:
         now = time.monotonic()
         line.tunnel.tick(now)
         spent = self.meter.look(session, now)
-        cut = must_end(self.tap, session, line, now) or key_gone(session, keys, revoked) or not_allowed(session) or spent
+        cut = must_end(self.tap, session, line, now) or self.known.cut(session) or spent
         if cut is not None:
             line.tunnel.close(cut.close, now, cut.cause)
         line.pump_if_due()
