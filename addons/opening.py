@@ -14,6 +14,7 @@ from mitmproxy import http
 
 from addons.access import Caller
 from addons.admission import Admitted
+from addons.gates import gates_for
 from addons.standing import Standing
 from addons.tap import Tap
 from addons.tap import door_of
@@ -43,7 +44,7 @@ _SHOWN: Final = 200
 def session_for(
     tap: Tap, flow: http.HTTPFlow, caller: Caller, admitted: Admitted, upstream: Upstream, link: CallLink | None = None
 ) -> Session:
-    """A new session, which carries the call of `link`, or none. The request must still be the client's own."""
+    """A new session, which carries the call of `link`, or none. The request must still be the client's own. Raises NotAdmitted."""
     now = time.monotonic()
     key, target, config, looks_on = caller.key, admitted.target, admitted.config, admitted.call
     headers = flow.request.headers
@@ -78,6 +79,7 @@ def session_for(
         first_event=_configuration(caller.token) if caller.token is not None and link is None else None,
         transport="webrtc" if link is not None else "websocket",
         call=link or (replace(looks_on.link, mode="sideband") if looks_on is not None else None),
+        gates=gates_for(tap, admitted, upstream),
         secrets=Secrets(Secret((admitted.account.credential or "").encode()), Secret(_shown_here(caller))),
         watch=watch_for(tap, key, target, _in_force(caller, link, admitted)),
     )

@@ -27,6 +27,7 @@ from addons.frames import Pin
 from addons.frames import Secrecy
 from addons.frames import Turns
 from addons.inspection import FrameHook
+from addons.gating import Gating
 from addons.keyring import Keyring
 from addons.meter import Meter
 from addons.mint import Mint
@@ -103,11 +104,13 @@ class Pipeline:
         self.simulator = LocalSimulator()
         self.doors = Doors(tap)
         self.sounds = Sounds(tap)
+        self.gating = Gating(tap, Policing(tap))
         self.recorders = Recorders(tap)
         meter = Meter(tap)
         tap.over.append(partial(bill, tap.log))
         self.retention = Retention(tap, self.sounds)
         self.sessions = Sessions(tap, self._hooks(tap), self.sounds, meter, self.recorders)
+        self.gating.show = self.sessions.inspection.show
         admission = Admission(tap, Room(tap, meter), self.simulator.url)
         dialling = Dialling(tap)
         deadlines = Deadlines(tap)
@@ -141,7 +144,7 @@ class Pipeline:
 
     def _hooks(self, tap: Tap) -> list[FrameHook]:
         """Those that look at frames, in the order in which they do."""
-        return [Secrecy(tap.findings), Pin(tap.findings), Allowing(tap), Policing(tap), Watching(tap), Turns()]
+        return [Secrecy(tap.findings), Pin(tap.findings), Allowing(tap), self.gating, Watching(tap), Turns()]
 
     async def drain(self) -> None:
         """Shut down in order: nothing new, live sessions told and recorded, then the rest."""

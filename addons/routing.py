@@ -91,13 +91,13 @@ class Routing:
             ask, target, config, account = admitted.ask, admitted.target, admitted.config, admitted.account
             keeps_own = caller.key is None and target.credential == "client"
             upstream = own_way(flow, account, ask) if keeps_own else KINDS[config.kind].websocket(account, ask)
+            session = session_for(self.tap, flow, caller, admitted, upstream)
         except NotAdmitted as error:
             refuse(flow, caller, error)
             return
         except ProviderError as error:
             flow.response = refusal(error.status, error.message, code=error.code)
             return
-        session = session_for(self.tap, flow, caller, admitted, upstream)
         if keeps_own:
             point_at(flow, upstream)
         else:

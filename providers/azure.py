@@ -51,7 +51,11 @@ class Azure(Provider):
     auths = ("api-key", "bearer")
     subprotocols = ("realtime",)
     capabilities = Capabilities(
-        requests=("calls", *CONTROLS, *SECRETS), transcription=True, sideband=True, oldest_api_version=f"{_OLDEST}-preview"
+        requests=("calls", *CONTROLS, *SECRETS),
+        transcription=True,
+        sideband=True,
+        oldest_api_version=f"{_OLDEST}-preview",
+        gates=True,
     )
 
     def check(self, account: Account) -> None:

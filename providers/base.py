@@ -174,6 +174,10 @@ class Capabilities:
     beta: bool = False
     model_in_url: bool = True
     oldest_api_version: str | None = None
+    gates: bool = False
+    """Whether its sessions can be kept from answering by themselves (`create_response`)."""
+    transcriber: str | None = None
+    """Its usual model for writing down what the user said, where one is known."""
 
     @property
     def webrtc(self) -> bool:

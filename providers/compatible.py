@@ -35,6 +35,7 @@ class Compatible(OpenAIStyle):
         sideband=True,
         beta=True,
         model_in_url=False,
+        gates=True,
     )
 
     def query(self, ask: Ask) -> Pairs:

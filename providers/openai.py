@@ -37,6 +37,8 @@ class OpenAI(OpenAIStyle):
         requests=("calls", *CONTROLS, *SECRETS),
         sideband=True,
         beta=True,
+        gates=True,
+        transcriber="gpt-transcribe",
     )
 
     def needs_model(self, ask: Ask) -> bool:

@@ -22,4 +22,6 @@ class Simulator(OpenAIStyle):
         transcription=True,
         translation=True,
         sideband=True,
+        gates=True,
+        transcriber="gpt-transcribe",
     )

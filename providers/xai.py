@@ -23,7 +23,9 @@ class XAI(OpenAIStyle):
     home = "https://api.x.ai"
     hosts = ("api.x.ai", "*.api.x.ai")
     roots = ("/v1",)
-    capabilities = Capabilities(requests=("client_secrets", "refer", "hangup"), sideband=True, binary_audio=True)
+    capabilities = Capabilities(
+        requests=("client_secrets", "refer", "hangup"), sideband=True, binary_audio=True, gates=True, transcriber="grok-transcribe"
+    )
 
     def query(self, ask: Ask) -> Pairs:
         return selector(ask) + tuple((name, value) for name, value in kept(ask.query) if name in _OWN)

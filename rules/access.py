@@ -169,6 +169,10 @@ class Route(Section):
     """How fast sessions of this route may come."""
     sessions: Count | None = None
     """Open sessions of this route."""
+    hold: Literal["transcript"] | None = None
+    """Sound of answers goes to the app once the words that belong to it were checked by the policies."""
+    gate: Literal["transcript"] | None = None
+    """The provider answers what the user said once its transcript was checked by the policies."""
     tools: Tools | None = None
     """Globs of tools that sessions of this route may have, as for a key; where both have a list, both hold."""
     changes: Changes = Field(default_factory=Changes)

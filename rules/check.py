@@ -16,6 +16,7 @@ from realtime.detectors import WORDS
 from rules.access import LOCAL
 from rules.access import Route
 from rules.capability import Cannot
+from rules.capability import gates_cannot
 from rules.diagnostics import nearest
 from rules.locate import Reporter
 from rules.model import Rules
@@ -130,6 +131,13 @@ def check_capabilities(checked: Checked) -> None:
             checked.report.add(("providers", name, key), "VT051", message, hint)
 
 
+def check_gates(checked: Checked) -> None:
+    """VT051: a gate of a route whose provider, or whose calls, cannot carry it."""
+    for position, route in enumerate(checked.rules.routes):
+        for key, message, hint in gates_cannot(route, checked.rules.providers.get(route.provider or "")):
+            checked.report.add(checked.path("routes", position, key), "VT051", message, hint)
+
+
 def check_listeners(checked: Checked) -> None:
     """VT060: a listener that other computers reach while there is no key that works."""
     if checked.keys is None:
@@ -169,6 +177,7 @@ GENERAL: Final[tuple[Callable[[Checked], None], ...]] = (
     check_references,
     check_words,
     check_capabilities,
+    check_gates,
     check_listeners,
     check_log,
     check_budgets,

@@ -26,7 +26,6 @@ from realtime.signals import Signal
 from realtime.signals import TextOut
 from realtime.texts import ended
 from realtime.texts import texts
-from realtime.texts.slot import SPOKEN
 
 _ANSWERS: Final = 64
 
@@ -95,11 +94,8 @@ class OutputGate:
                 found = self._sound(signal, left or frame, now)
             else:
                 self._hear(signal, now)
-        for text in texts(self.dialect, frame) if self._answers else ():
-            if text.part == "final" and text.stream is not None and text.kind in SPOKEN:
-                self._whole(text.stream.owner or self._current, text.stream.item)
-        if self.dialect == "elevenlabs" and ended(self.dialect, frame) is not None:
-            self._over(self._current)
+        if self.dialect == "elevenlabs":
+            self._hear_utterance(frame)
         if isinstance(found, Sound) and left is not None:
             self._wait(found)
         return found
@@ -113,9 +109,8 @@ class OutputGate:
                 self._measure(answer, now - sound.at)
                 yield sound
 
-    def mute(self, key: str | None) -> list[Sound]:
-        """Nothing of this answer's sound goes on any more (None: of the one that is open); what waited of it."""
-        answer = self._answer(self._current if key is None else key)
+    def mute(self, answer: Answer) -> list[Sound]:
+        """Nothing of this answer's sound goes on any more; what waited of it."""
         answer.muted = True
         gone = [self._next(answer) for _ in range(len(answer.waiting))]
         self._delays.dropped += len(gone)
@@ -164,14 +159,22 @@ class OutputGate:
                 self._answer(signal.response_id)
             case TextOut():
                 answer = self._answer(signal.response_id)
-                if not signal.final:
+                if signal.final:
+                    self._whole(answer, signal.item_id)
+                else:
                     answer.words.add(signal.text, now, replace=signal.replace)
                     self._fresh[answer.key] = self._fresh.get(answer.key, 0) + 1
             case ResponseFinished():
                 self._over(signal.response_id)
 
-    def _whole(self, key: str | None, item: str | None) -> None:
-        answer = self._answer(key)
+    def _hear_utterance(self, frame: Frame) -> None:
+        """ElevenLabs says an utterance in one piece; that it was interrupted ends it."""
+        if any(text.part == "final" for text in texts(self.dialect, frame)):
+            self._whole(self._answer(self._current), None)
+        if ended(self.dialect, frame) is not None:
+            self._over(self._current)
+
+    def _whole(self, answer: Answer, item: str | None) -> None:
         answer.words.close()
         answer.finals.add(item)
 
@@ -179,6 +182,10 @@ class OutputGate:
         answer = self._answers.get(key)
         if answer is not None:
             answer.over = True
+
+    def answer(self, key: str | None) -> Answer:
+        """The answer of this id (None: the one that is open)."""
+        return self._answer(self._current if key is None else key)
 
     def _answer(self, key: str | None) -> Answer:
         answer = self._answers.get(key)

@@ -1,0 +1,116 @@
+"""The gates around the policies: a session whose route asks for one has its messages judged in here, all others by the policies alone."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Final
+from typing import Literal
+
+from addons.gatekeeper import Gatekeeper
+from addons.inspection import Hook
+from addons.policing import Policing
+from addons.soundgate import SoundGate
+from addons.tap import Tap
+from realtime.frame import Frame
+from realtime.policies import Hit
+from realtime.session import Session
+from realtime.verdict import Verdict
+
+_SOON: Final = 0.005
+"""Seconds after which what is overdue is looked at again: the policies let words go by their own clock."""
+
+
+class Gating:
+    """The frame hook that asks the policies, with the gates of a session beside them. `show` is set by whoever knows all hooks."""
+
+    audio: Literal["later", "never"] = "never"
+
+    def __init__(self, tap: Tap, policing: Policing) -> None:
+        self.policing = policing
+        self.show: Callable[[Session, Frame], None] = lambda session, frame: None
+        self._tap = tap
+        self._gated: dict[str, Gated] = {}
+        policing.told.append(self._told)
+        tap.over.append(self._over)
+
+    def frame(self, session: Session, frame: Frame) -> Verdict | None:
+        return self.of(session)(session, frame)
+
+    def of(self, session: Session) -> Hook:
+        """What a session's messages are shown to."""
+        if not session.gates:
+            return self.policing.frame
+        session.watched = session.gates.hold
+        if session.id not in self._gated:
+            self._gated[session.id] = Gated(Gatekeeper(self._tap, self.policing, session, self._crossed), self.policing)
+        return self._gated[session.id].frame
+
+    def rest(self, session: Session, from_client: bool, now: float) -> Sequence[Frame]:
+        """As `Policing.rest`."""
+        return self.policing.rest(session, from_client, now)
+
+    def _crossed(self, session: Session, frame: Frame) -> None:
+        self.show(session, frame)
+
+    def _told(self, session: Session, hits: Sequence[Hit]) -> None:
+        if (gated := self._gated.get(session.id)) is not None:
+            gated.told(hits)
+
+    def _over(self, session: Session) -> None:
+        gated = self._gated.pop(session.id, None)
+        if gated is not None:
+            gated.over()
+
+
+class Gated:
+    """One session with gates."""
+
+    def __init__(self, keeper: Gatekeeper, policing: Policing) -> None:
+        self.keeper = keeper
+        self.policing = policing
+        self.sound = SoundGate(keeper) if keeper.session.gates.hold else None
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed: float | None = None
+
+    def frame(self, session: Session, frame: Frame) -> Verdict | None:
+        """The verdict of the policies and the gates."""
+        judged = self.policing.judged(session, frame)
+        verdict = judged.verdict
+        if self.sound is not None:
+            verdict = self.sound.take(frame, judged, verdict)
+        self._arm()
+        return verdict
+
+    def told(self, hits: Sequence[Hit]) -> None:
+        """What matched in a message, or in words that were held."""
+        if self.sound is not None:
+            self.sound.told(hits)
+
+    def over(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _arm(self) -> None:
+        """See to it that the gates are asked again in time."""
+        deadline = self.sound.deadline if self.sound is not None else None
+        if deadline == self._armed:
+            return
+        self.over()
+        self._armed, self._timer = deadline, None
+        if deadline is not None:
+            wait = max(_SOON, deadline - time.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(wait, self._due)
+
+    def _due(self) -> None:
+        self._armed = self._timer = None
+        line = self.keeper.line
+        if line is None:
+            return
+        now = time.monotonic()
+        if self.sound is not None:
+            self.sound.due(now)
+        line.pump_if_due()
+        self._arm()
