@@ -8,23 +8,35 @@ Marks tell what the sound belongs to:
     {"cancel"}                    the answer of this turn was broken off
     {"playback", "turn"}          on a call: the provider begins (true) or ends to send an answer's sound
     {"cut"}, {"skipped"}          why the recording ends; an encoding that cannot be stored
+    {"guarded"}                   policies have a say in the words of this side: kept is only what is settled
+    {"silenced", "side", "policy"}  words of this side of a turn (0: of none) did not cross as they were said
+    {"settled", "side"}           this side of a turn was heard out, transcribed, and crossed; 0: all of the side
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 from typing import Final
 
 from realtime.audio import AudioFormat
+from realtime.policies.speech import Side
+from realtime.policies.trace import Trace
 from realtime.recent import Recent
 from realtime.session import Session
+from realtime.settling import Part
+from realtime.settling import Settling
+from realtime.settling import Stopped
 from realtime.signals import AudioIn
 from realtime.signals import AudioOut
+from realtime.signals import InputTranscript
 from realtime.signals import Playback
 from realtime.signals import ResponseFinished
 from realtime.signals import ResponseStarted
 from realtime.signals import Signal
 from realtime.signals import SpeechStarted
+from realtime.signals import TextOut
 from realtime.signals import Truncated
 from realtime.turn import Turn
 from store.spool import MODEL
@@ -50,9 +62,14 @@ _Answer = tuple[str | None, str | None]
 
 
 class Listener:
-    """Called with every signal of a session and the monotonic time of its message, after the session has taken it in."""
+    """Called with every signal of a session and the monotonic time of its message, after the session has taken it in.
 
-    def __init__(self, session: Session, spool: Spool, writer: SpoolWriter, limit: int) -> None:
+    `guards` tells in whose words policies have a say now.
+    """
+
+    def __init__(
+        self, session: Session, spool: Spool, writer: SpoolWriter, limit: int, guards: Callable[[], frozenset[Side]] = frozenset
+    ) -> None:
         self.spool = spool
         self.truncated = False
         self._session = session
@@ -70,12 +87,15 @@ class Listener:
         """Of each answer's item: the turn, and the number under which it is stored."""
         self._item = 0
         self._skipped: set[str] = set()
+        self._guards = guards
+        self._guarded: frozenset[Side] = frozenset()
+        self._settling = Settling()
 
     def __call__(self, signal: Signal, at: float) -> None:
-        if self.truncated:
-            return
         at -= self._session.opened
         kind = type(signal)
+        if self.truncated and kind in (AudioIn, AudioOut):
+            return
         if kind is AudioIn:
             self._sound(USER, signal, signal.format or self._session.audio.format_in, at, 0, 0)  # type: ignore[union-attr,arg-type]
             return
@@ -90,6 +110,7 @@ class Listener:
 
     def hand_over(self) -> None:
         """Give what was gathered to the writer; the recording ends where that has too much to do."""
+        self._guard(self._guards())
         entries, size = self._entries, self._size
         self._entries, self._size = [], 0
         if self.spool.failed is not None:
@@ -100,6 +121,17 @@ class Listener:
     def cut(self, reason: str) -> None:
         """Keep nothing from here on."""
         self._cut(reason)
+        self.hand_over()
+
+    def silence(self, trace: Trace) -> None:
+        """As in `Hearing`."""
+        stopped = self._settling.stopped(trace)
+        self._guard(frozenset(part.side for part, _ in stopped))
+        self._silence(stopped)
+
+    def close(self) -> None:
+        """The session is over."""
+        self._settle(self._settling.closed(has_turns=self._session.tracker.has_turns))
         self.hand_over()
 
     def end(self) -> None:
@@ -147,6 +179,20 @@ class Listener:
             user = (begin, end)
             self._taken, self._spoke = end, None
         self._mark(at, turn=turn.index, began=at, user=user)
+        self._silence(self._settling.began(turn))
+
+    def _guard(self, sides: frozenset[Side]) -> None:
+        """Stands before all sound that is not on the disk yet."""
+        self._entries[:0] = [mark(0.0, guarded=side) for side in sorted(sides - self._guarded)]
+        self._guarded |= sides
+
+    def _silence(self, stopped: Iterable[Stopped]) -> None:
+        for part, policy in stopped:
+            self._mark(0.0, silenced=part.turn, side=part.side, policy=policy)
+
+    def _settle(self, parts: Iterable[Part]) -> None:
+        for part in parts:
+            self._mark(0.0, settled=part.turn, side=part.side)
 
     def _number(self, answer: _Answer) -> tuple[int, int]:
         """A new item of an answer."""
@@ -162,8 +208,15 @@ class Listener:
                 newest = self._session.tracker.newest
                 self._turns[signal.response_id] = newest.index if newest is not None else 0
                 self._items.pop((None, None), None)
-            case ResponseFinished(status="cancelled"):
-                self._mark(at, cancel=self._turns.get(signal.response_id, 0))
+            case ResponseFinished():
+                if signal.status == "cancelled":
+                    self._mark(at, cancel=self._turns.get(signal.response_id, 0))
+                self._settle(self._settling.settled())
+            case TextOut():
+                self._settling.said("model", signal.item_id, self._turns.get(signal.response_id, 0))
+            case InputTranscript():
+                self._settling.said("user")
+                self._settle(self._settling.settled() if signal.final or signal.failed else ())
             case Truncated() if (item := self._truncated(signal.item_id)) is not None:
                 self._mark(at, truncate=item, ms=min(max(0, signal.audio_end_ms), _LONGEST_MS))
             case Playback():

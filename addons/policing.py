@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Final
 from typing import Literal
 
+from addons.rules import blanks_texts
 from addons.tap import Tap
 from realtime.frame import Frame
 from realtime.policies import Hit
 from realtime.policies import Judge
+from realtime.policies import Judgement
 from realtime.policies import Limits
+from realtime.policies import Trace
+from realtime.policies import trace_of
 from realtime.session import Session
 from realtime.verdict import Verdict
 
@@ -34,21 +40,39 @@ class Policing:
         self.tap = tap
         self._judges: dict[str, Judge] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self.told: list[Callable[[Session, Sequence[Hit]], None]] = []
+        """Who is told of what matched."""
         tap.over.append(self._over)
 
     def frame(self, session: Session, frame: Frame) -> Verdict | None:
+        return self.judged(session, frame).verdict
+
+    def judged(self, session: Session, frame: Frame) -> Judgement:
+        """What the policies say of a message, and what follows from it for the session."""
         judge = self._judges.get(session.id)
         policies = self.tap.generation.policies
         if judge is None:
             judge = self._judges[session.id] = Judge(policies, session.dialect.name, LIMITS, time.thread_time)
         judge.policies = policies
         judged = judge.judge(frame, frame.at)
+        if judge.traces:
+            self._note(session, judge, judge.traces)
         if judged.hits:
-            session.watched = judge.silences
-            self._tell(session, judged.hits)
+            session.watched = session.gates.hold or judge.silences
+            self._tell(session, judge, judged.hits)
         if judge.deadline is not None and session.id not in self._timers:
             self._wait(session, judge.deadline)
-        return judged.verdict
+        return judged
+
+    def held_since(self, session: Session) -> float | None:
+        """When the oldest words of the model came that are held here; None where none are."""
+        judge = self._judges.get(session.id)
+        return None if judge is None else judge.held_since
+
+    def stop(self, session: Session, frame: Frame, why: str) -> Verdict:
+        """Break off the answer that a message of the provider is part of, as a policy that could not judge it would."""
+        session.watched = True
+        return self._judges[session.id].stop(frame, why)
 
     def rest(self, session: Session, from_client: bool, now: float) -> Sequence[Frame]:
         """What is held of a side that says no more."""
@@ -56,7 +80,7 @@ class Policing:
         if judge is None:
             return ()
         released = judge.flush(now, from_client)
-        self._tell(session, released.hits)
+        self._tell(session, judge, released.hits)
         return released.frames
 
     def _wait(self, session: Session, deadline: float) -> None:
@@ -71,14 +95,27 @@ class Policing:
             return
         now = time.monotonic()
         released = judge.due(now)
-        self._tell(session, released.hits)
+        self._tell(session, judge, released.hits)
         for frame in released.frames:
             live[1].tunnel.inject(frame, now)
         live[1].pump_if_due()
         if judge.deadline is not None and session.id not in self._timers:
             self._wait(session, judge.deadline)
 
-    def _tell(self, session: Session, hits: Sequence[Hit]) -> None:
+    def _note(self, session: Session, judge: Judge, traces: Iterable[Trace]) -> None:
+        """What was found is not stored as it was said, nor is the sound of words that did not cross so."""
+        known = {policy.id: policy for policy in judge.policies.policies}
+        for trace in traces:
+            if (policy := known.get(trace.policy)) is not None:
+                session.marked.note(policy, trace)
+            if trace.stopped and session.listener is not None:
+                session.listener.silence(trace)
+
+    def _tell(self, session: Session, judge: Judge, hits: Sequence[Hit]) -> None:
+        for told in self.told:
+            told(session, hits)
+        self._note(session, judge, map(trace_of, hits))
+        blanked = blanks_texts(self.tap.rules)
         for hit in hits:
             if hit.tag is not None and len(session.tags) < MAX_TAGS:
                 session.tags[hit.tag] = None
@@ -93,7 +130,7 @@ class Policing:
                 from_client=hit.from_client,
                 event_type=hit.event_type,
                 path=hit.path,
-                excerpt=hit.excerpt,
+                excerpt=session.marked.excerpt(hit.excerpt) if blanked else hit.excerpt,
                 detail={name: value for name, value in detail.items() if value is not None},
             )
 

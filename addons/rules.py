@@ -43,22 +43,23 @@ def keeps_texts(rules: Rules) -> bool:
     return rules.log.content in ("redacted", "full")
 
 
+def blanks_texts(rules: Rules) -> bool:
+    """Whether what policies found is blanked in what is stored, also where it crossed."""
+    return rules.log.content == "redacted"
+
+
 def keeps_sound(rules: Rules) -> bool:
-    """Whether the sound of sessions is stored: where it was asked for, unless nothing is, or a policy redacts what it would still say."""
-    return rules.log.audio == "wav" and rules.log.content != "none" and not _redacts(rules)
+    """Whether the sound of sessions is stored: where it was asked for, unless nothing is."""
+    return rules.log.audio == "wav" and rules.log.content != "none"
 
 
 def _keeps_no_sound(rules: Rules) -> bool:
     return rules.log.audio == "wav" and not keeps_sound(rules)
 
 
-def _redacts(rules: Rules) -> bool:
-    return any(policy.action == "redact" and policy.mode == "enforce" for policy in rules.policies)
-
-
 _NOT_YET: Final[tuple[tuple[str, Callable[[Rules], bool]], ...]] = (
     ("log.frames keeps no messages while log.content is none", lambda rules: rules.log.frames != "off" and rules.log.content == "none"),
-    ("log.audio keeps no sound while log.content is none, or while a policy redacts", _keeps_no_sound),
+    ("log.audio keeps no sound while log.content is none", _keeps_no_sound),
 )
 
 

@@ -33,6 +33,7 @@ from addons.recorder import Recorders
 from addons.relay import LINE
 from addons.relay import Line
 from addons.relay import Wake
+from addons.rules import blanks_texts
 from addons.rules import keeps_texts
 from addons.sounds import Sounds
 from addons.tap import Tap
@@ -210,9 +211,9 @@ class Sessions:
 
     def _write_turns(self, session: Session, now: float) -> None:
         turns = session.turns_to_write()
-        content = keeps_texts(self.tap.rules)
+        content, marked = keeps_texts(self.tap.rules), session.marked if blanks_texts(self.tap.rules) else None
         for turn in turns:
-            write(self.tap.log.turn_written, turn.record(content=content))
+            write(self.tap.log.turn_written, turn.record(content=content, marked=marked))
         if turns and session.id in self.tap.live:
             self._write_progress(session, now)
 

@@ -20,6 +20,8 @@ from addons.rules import keeps_sound
 from addons.soundmaker import SoundMaker
 from addons.tap import Tap
 from addons.worker import Recording
+from realtime.policies.speech import Side
+from realtime.policies.speech import guarded
 from realtime.session import Session
 from store import soundfolder
 from store.spool import Spool
@@ -62,7 +64,10 @@ class Sounds:
         if not keeps_sound(self.tap.rules):
             return
         folder = self._folder(session)
-        session.listener = self._listeners[session.id] = Listener(session, Spool(self.data, folder), self._writer, LIMIT_BYTES)
+        spool = Spool(self.data, folder)
+        session.listener = self._listeners[session.id] = Listener(
+            session, spool, self._writer, LIMIT_BYTES, partial(self._guarded, session)
+        )
         session.recording = {"state": "recording", "folder": folder}
         session.listener.hand_over()
 
@@ -86,7 +91,7 @@ class Sounds:
             return
         session.listener = None
         folder = listener.spool.folder
-        listener.hand_over()
+        listener.close()
         session.recording = self._ended[folder] = {"state": "making", "folder": folder, "truncated": listener.truncated}
         then = partial(asyncio.get_running_loop().call_soon_threadsafe, self._closed, listener.spool)
         self._writer.close(listener.spool, then)
@@ -145,6 +150,10 @@ class Sounds:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._maker.stop()
 
+    def _guarded(self, session: Session) -> frozenset[Side]:
+        """In whose words the policies that are in force have a say."""
+        return guarded(self.tap.generation.policies, session.dialect.name)
+
     def _folder(self, session: Session) -> str:
         """Where the sound of a session belongs."""
         folder = soundfolder.relative(session.opening_record()["started_at"], session.id)
@@ -192,9 +201,9 @@ class Sounds:
             await asyncio.sleep(FLUSH_SECONDS)
             kept = keeps_sound(self.tap.rules)
             for listener in self._listeners.values():
-                if kept:
+                if kept or listener.truncated:
                     listener.hand_over()
-                elif not listener.truncated:
+                else:
                     listener.cut("the rules do not allow it any more")
 
     def _start(self, work: Any, name: str) -> None:

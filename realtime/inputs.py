@@ -23,13 +23,15 @@ MAX_AWAITED: Final = 64
 class Input:
     """One item of the user. `awaited` while it was spoken and its transcript is neither complete nor given up."""
 
-    __slots__ = ("_heard", "_typed", "awaited", "id", "room", "speaking", "spoken", "transcript", "turn", "typed", "usage")
+    __slots__ = ("_heard", "_typed", "awaited", "complete", "id", "room", "speaking", "spoken", "transcript", "turn", "typed", "usage")
 
     def __init__(self, item_id: str | None, room: Room, *, spoken: bool) -> None:
         self.id = item_id
         self.room = room
         self.spoken = spoken
         self.awaited = spoken
+        self.complete = False
+        """True once the provider said that its transcript is whole."""
         self.speaking = False
         """True from the start of the speech until its end was seen: such an item belongs to no answer yet."""
         self.typed = ""
@@ -59,6 +61,7 @@ class Input:
         self._heard += len(signal.text)
         self.speaking = False
         self.awaited = self.awaited and not (signal.final or signal.failed)
+        self.complete = self.complete or (signal.final and not signal.failed)
         if signal.usage is not None:
             self.usage += signal.usage
 
@@ -172,7 +175,7 @@ class Inputs:
         item.awaited = False
         turn = item.turn
         self._release(item)
-        return turn if not item.transcript else None
+        return turn
 
     def _release(self, item: Input) -> None:
         item.turn = None

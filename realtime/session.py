@@ -32,12 +32,14 @@ from realtime.framing import Close
 from realtime.gates.delays import Delays
 from realtime.gates.settings import NONE as NO_GATES
 from realtime.gates.settings import Gates
+from realtime.hearing import Hearing
 from realtime.latencies import Latencies
 from realtime.ledger import Billed
 from realtime.ledger import Ledger
 from realtime.leg import Ending
 from realtime.meter_audio import AudioMeter
 from realtime.pin import ModelPin
+from realtime.policies.marked import Marked
 from realtime.prices import PriceBook
 from realtime.secrecy import Secrets
 from realtime.signals import AudioIn
@@ -138,8 +140,8 @@ class Session:
     """Which tools it may have, and what it was configured with."""
     forbidden: Callable[[str | None], Close | None] = field(default=lambda model: None, repr=False)
     """Why the session, which runs this model, would not be let in any more; None while it would."""
-    listener: Callable[[Signal, float], None] | None = field(default=None, repr=False)
-    """Who gathers the sound of this session: called with each signal and the time of its message once it was taken in."""
+    listener: Hearing | None = field(default=None, repr=False)
+    """Who gathers the sound of this session."""
     recording: dict[str, Any] | None = None
     """What becomes of its sound, None where that is not kept."""
     events: dict[str, Any] | None = None
@@ -171,6 +173,8 @@ class Session:
     """What its route asks of the gates."""
     held: Delays = field(default_factory=Delays)
     """How long sound waited for its words."""
+    marked: Marked = field(default_factory=Marked, repr=False)
+    """What policies found in it, for those who store texts without that."""
     findings: dict[str, int] = field(default_factory=dict)
     """How many findings of each kind there were, written or not."""
     error: TurnError | None = None
@@ -210,11 +214,10 @@ class Session:
     def _apply(self, signal: Signal, frame: Frame) -> None:
         self.tracker.apply(signal, from_client=frame.from_client, at=frame.at)
         kind = type(signal)
-        if kind is TextOut:
-            return
-        if kind is not AudioIn and kind is not AudioOut:
-            self._settle(signal)
-        self.audio.add(signal)
+        if kind is not TextOut:
+            if kind is not AudioIn and kind is not AudioOut:
+                self._settle(signal)
+            self.audio.add(signal)
         if self.listener is not None:
             self.listener(signal, frame.at)
 
@@ -306,8 +309,8 @@ class Session:
             "findings": dict(self.findings),
             **self.media_record(),
             "recording": self.recording,
-            "events": self.events and {**self.events},
             "held": self.held.record(),
+            "events": self.events and {**self.events},
             "error": self.error and self.error.record(),
         }
 

@@ -16,6 +16,8 @@ from realtime.clocks import milliseconds
 from realtime.cost import Cost
 from realtime.errors import TurnError
 from realtime.inputs import Input
+from realtime.policies.marked import Marked
+from realtime.policies.marked import Place
 from realtime.requests import Request
 from realtime.turntext import Answer
 from realtime.turntext import Room
@@ -141,24 +143,20 @@ class Turn:
         return "\n".join(text for item in self.inputs if (text := item.text))
 
     @property
-    def summary(self) -> str:
-        """The input as lists show it."""
-        return self.input[:SUMMARY_LIMIT]
-
-    @property
     def transcription(self) -> Usage:
         """What the provider reported for transcribing the input, billed apart from the answer."""
         return sum((item.usage for item in self.inputs), Usage())
 
-    def record(self, *, content: bool) -> dict[str, Any]:
+    def record(self, *, content: bool, marked: Marked | None = None) -> dict[str, Any]:
         """The record of the log. Times are ISO 8601 in UTC, latencies milliseconds, lengths characters.
 
         Without `content` no text, tool argument or tool result is in it, only names, lengths and counts. With it, texts share
         the byte limit of the turn in the order input, output, arguments, results; `cut` says that something did not fit.
+        With `marked`, what policies found is blanked in them, and a transcript that is still coming is left for later.
         """
         made = self._facts()
         if content:
-            made.update(self._texts())
+            made.update(self._texts(marked))
         return made
 
     def _facts(self) -> dict[str, Any]:
@@ -188,20 +186,38 @@ class Turn:
             "interrupted": self.interrupted,
             "truncated_ms": self.truncated_ms,
             "out_of_band": self.out_of_band,
-            "cut": self.room.cut or any(item.room.cut for item in self.inputs),
+            "cut": self._cut,
         }
 
-    def _texts(self) -> dict[str, Any]:
-        room = Room(self.limit)
-        facts_of_calls = [_facts_of(call, self.opened_at) for call in self.calls.values()]
-        made: dict[str, Any] = {"input": room.take(self.input), "summary": self.summary, "output": room.take(self.answer.text)}
+    def _texts(self, marked: Marked | None) -> dict[str, Any]:
+        room, cut = Room(self.limit), self._cut
+
+        def kept(place: Place, text: str) -> str:
+            return room.take(text if marked is None else marked.blanked(place, text, cut=cut))
+
+        said = self.input if marked is None else marked.blanked("input", self._complete_input, cut=cut)
+        made: dict[str, Any] = {"input": room.take(said), "summary": said[:SUMMARY_LIMIT], "output": kept("output", self.answer.text)}
         made["tool_calls"] = [
-            {**facts, "arguments": room.take(call.arguments), "result": None if call.result is None else room.take(call.result)}
-            for facts, call in zip(facts_of_calls, self.calls.values(), strict=True)
+            {
+                **_facts_of(call, self.opened_at),
+                "arguments": kept("arguments", call.arguments),
+                "result": None if call.result is None else kept("result", call.result),
+            }
+            for call in self.calls.values()
         ]
         if room.cut:
             made["cut"] = True
         return made
+
+    @property
+    def _cut(self) -> bool:
+        """Whether some of its texts were too long."""
+        return self.room.cut or any(item.room.cut for item in self.inputs)
+
+    @property
+    def _complete_input(self) -> str:
+        """The input without transcripts of which more may come."""
+        return "\n".join(text for item in self.inputs if (text := item.typed if item.awaited else item.text))
 
 
 def _facts_of(call: ToolUse, opened: float) -> dict[str, Any]:

@@ -110,6 +110,11 @@ class TurnTracker:
         return self._book.newest
 
     @property
+    def has_turns(self) -> bool:
+        """False for translation and Live sessions."""
+        return self._settings.has_turns
+
+    @property
     def open_turns(self) -> int:
         """Turns that have begun and not ended."""
         return len(self._book.open)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ MOST_RATE: Final = 48_000
 LEAST_RATE: Final = 8_000
 
 
+Part = tuple[int, str]
+"""A turn (0: none) and a side."""
+
+
 class Message(NamedTuple):
     """The sound of one message: so many samples at a rate. `at` is seconds since the session began."""
 
@@ -63,6 +68,24 @@ class Gathered:
     playbacks: list[Mark] = field(default_factory=list)
     cut: bool = False
     skipped: list[str] = field(default_factory=list)
+    guarded: set[str] = field(default_factory=set)
+    silenced: dict[Part, list[str]] = field(default_factory=dict)
+    """Sides of turns whose words did not cross as they were said, and the policies that saw to it."""
+    settled: set[Part] = field(default_factory=set)
+    _ends: list[tuple[float, float, int]] = field(default_factory=list)
+
+    def keeps(self, turn: int, side: str) -> bool:
+        """Whether the sound of a side of a turn (0: of none) is kept."""
+        if side not in self.guarded:
+            return True
+        return (turn, side) not in self.silenced and not self.settled.isdisjoint(((turn, side), (0, side)))
+
+    def turn_at(self, at: float) -> int:
+        """The turn whose user said what arrived at a moment; 0 where it is none's."""
+        if not self._ends:
+            self._ends = sorted((facts["user"][1], facts["user"][0], turn) for turn, facts in self.turns.items() if facts["user"])
+        place = bisect_left(self._ends, (at,))
+        return self._ends[place][2] if place < len(self._ends) and self._ends[place][1] < at else 0
 
     @property
     def answers(self) -> list[Message]:
@@ -97,6 +120,14 @@ def _note(found: Gathered, mark: Mark) -> None:
             found.cut = True
         case {"skipped": str(encoding)}:
             found.skipped.append(encoding)
+        case {"guarded": str(side)}:
+            found.guarded.add(side)
+        case {"silenced": int(turn), "side": str(side), "policy": str(policy)}:
+            policies = found.silenced.setdefault((turn, side), [])
+            if policy not in policies:
+                policies.append(policy)
+        case {"settled": int(turn), "side": str(side)}:
+            found.settled.add((turn, side))
 
 
 def _entries(path: Path) -> Iterator[tuple[int, Mark | tuple[Message, bytes]]]:

@@ -28,6 +28,10 @@ from store.pcm import WIDTH
 from store.pcm import opus
 from store.products import PART
 from store.products import write_products
+from store.silencing import kept_spans
+from store.silencing import silence_spool
+from store.silencing import silence_tracks
+from store.silencing import silenced
 from store.soundfolder import CALL
 from store.soundfolder import CALL_SUMMARY
 from store.soundfolder import PEAKS
@@ -50,13 +54,20 @@ _SHORTEST: Final = 0.02
 
 
 def make(data: Path, folder: str) -> dict[str, Any]:
-    """Make the products of a session's folder; returns its `recording`. Raises OSError, ValueError. The spool stays in any case."""
+    """Make the products of a session's folder; returns its `recording`. Raises OSError, ValueError.
+
+    The spool stays in any case, with silence in the place of sound that is not kept; Opus packets stay but for sides in whose
+    words policies have a say. Products that are there already are complete.
+    """
     path = data / folder
     with _locked(path):
         found = gather(path / SPOOL)
         tracks: dict[str, Track] = {}
         try:
-            summary = _made(path, found, tracks)
+            silence_spool(path / SPOOL, found)
+            summary = _known(path) or _made(path, found, tracks)
+            for side in found.guarded & CALL.keys():
+                (path / CALL[side]).unlink(missing_ok=True)
         finally:
             for track in tracks.values():
                 track.close()
@@ -74,8 +85,18 @@ def recording(folder: str, said: dict[str, Any]) -> dict[str, Any]:
         "stereo": f"{folder}/{STEREO}" if ready else None,
         "peaks": f"{folder}/{PEAKS}" if ready else None,
         "turns": [turn["turn"] for turn in said["turns"]],
-        **{name: said[name] for name in ("seconds", "truncated", "failed", "skipped")},
+        **{name: said[name] for name in ("seconds", "truncated", "failed", "skipped", "silenced")},
     }
+
+
+def _known(path: Path) -> dict[str, Any] | None:
+    """What was made before, by a process that did not live to tell of it: the last of the products says it."""
+    try:
+        with open(open_reading(path / PEAKS), "rb") as file:
+            summary: dict[str, Any] = json.load(file)
+    except (FileNotFoundError, ValueError):
+        return None
+    return summary if "silenced" in summary else None
 
 
 def _made(path: Path, found: Gathered, tracks: dict[str, Track]) -> dict[str, Any]:
@@ -83,9 +104,11 @@ def _made(path: Path, found: Gathered, tracks: dict[str, Track]) -> dict[str, An
     if any((path / name).exists(follow_symlinks=False) for name in CALL.values()):
         _of_call(path, found, tracks, facts)
         spans = spans_by_clock(found, tracks)
+        silence_tracks(found, tracks, spans)
     else:
         spans = spans_of_messages(found, *_of_messages(path, found, tracks))
-    spans = _audible(spans, tracks)
+    facts["silenced"] = silenced(found, spans)
+    spans = _audible(kept_spans(found, spans), tracks)
     if not any(track.length for track in tracks.values()):
         return {**facts, "seconds": 0.0, "turns": []}
     facts["truncated"] |= any(track.truncated for track in tracks.values()) or len(spans) > MOST_TURNS

@@ -39,6 +39,11 @@ class Track:
         if pcm:
             self.length = max(self.length, start + len(pcm) // WIDTH)
 
+    def silence(self, start: int, end: int) -> None:
+        """Nothing is heard between two places. Raises OSError."""
+        for place in range(start, min(end, self.length), self.rate):
+            self.write(place, bytes(min(self.rate, min(end, self.length) - place) * WIDTH))
+
     def read(self, start: int, count: int) -> bytes:
         """So many samples from a place on, silence after the end. Raises OSError."""
         wanted, found = count * WIDTH, b""

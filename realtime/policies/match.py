@@ -39,4 +39,4 @@ def shown(match: Match, seen: Iterable[Match]) -> str:
 def traced(policy: Policy, match: Match, kind: Kind | None, frame: Frame) -> Trace:
     """The trace of a match in a text of this kind."""
     whole = match.value if isinstance(match.value, str) and not match.spans else None
-    return Trace(policy.id, kind, stops(policy), answer_of(frame), item_of(frame), whole)
+    return Trace(policy.id, kind, stops(policy), answer_of(frame), item_of(frame), whole, frame.from_client, match.keys is not None)

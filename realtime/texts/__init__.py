@@ -5,6 +5,7 @@ A type that holds no words costs one look-up. What a frame holds makes nothing r
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from realtime.frame import Frame
@@ -26,7 +27,7 @@ from realtime.texts.slot import owner_of
 from realtime.texts.slot import slots
 from realtime.texts.slot import streamed
 
-__all__ = ["KINDS", "SOUND", "Kind", "Stream", "Text", "ended", "is_sound", "owner_of", "texts"]
+__all__ = ["KINDS", "SOUND", "Kind", "Stream", "Text", "ended", "is_sound", "owner_of", "server_types", "texts"]
 
 _VLLM: Final[Table] = {
     "transcription.delta": slots(("$.delta", streamed("user_transcript", "delta"))),
@@ -66,6 +67,11 @@ def texts(dialect: str, frame: Frame) -> tuple[Text, ...]:
     if not found or (event := frame.event) is None:
         return ()
     return tuple(gather(found, event))
+
+
+def server_types(dialect: str) -> Collection[str]:
+    """The types of a server's messages that hold words."""
+    return _TABLES[dialect][False].keys()
 
 
 def ended(dialect: str, frame: Frame) -> tuple[str | None] | None:

@@ -35,9 +35,9 @@ def loaded(tmp_path: Path, log: str, more: str = "") -> Rules:
         ("{content: redacted, audio: wav}", "", True),
         ("{content: full, audio: wav, retention: {content: 1d, audio: 1d}}", "", True),
         ("{content: none, audio: wav}", "", False),
-        ("{content: metadata, audio: wav}", REDACTS, False),
-        ("{content: redacted, audio: wav}", REDACTS, False),
-        ("{content: full, audio: wav, retention: {content: 1d, audio: 1d}}", REDACTS, False),
+        ("{content: metadata, audio: wav}", REDACTS, True),
+        ("{content: redacted, audio: wav}", REDACTS, True),
+        ("{content: full, audio: wav, retention: {content: 1d, audio: 1d}}", REDACTS, True),
     ],
 )
 def test_sound_is_kept_where_it_was_asked_for_and_says_no_more_than_the_log_may(

@@ -88,6 +88,7 @@ def test_both_sides_sample_by_sample(tmp_path: Path) -> None:
         "truncated": False,
         "failed": None,
         "skipped": [],
+        "silenced": [],
     }
     stereo = product(tmp_path, "stereo.wav")
     assert (stereo.rate, len(stereo.channels), stereo.seconds) == (24_000, 2, 4.0)
