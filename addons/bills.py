@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC
 from datetime import datetime
-from typing import Final
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from addons.record import write
 from realtime.billing import rows
-from realtime.session import Session
 from store.lines import Row
 from store.log import Log
-from store.recovery import Recovery
 
-_LAST_DAYS: Final = 2
-"""Days of the log in which rows are looked for that a crash left out."""
+if TYPE_CHECKING:
+    from realtime.session import Session
 
 
 def bill(log: Log, session: Session) -> None:
@@ -23,22 +22,18 @@ def bill(log: Log, session: Session) -> None:
         _write(log, {**session.opening_record(), **session.closing_record()})
 
 
-def complete(log: Log, recovery: Recovery) -> None:
-    """Write the rows that sessions of earlier runs still lack. Raises LogUnavailable, LogFormat."""
-    days = sorted({*log.reader.days()[-_LAST_DAYS:], *(session.ended_at[:10] for session in recovery.sessions)})
-    since = _midnight(days[0]) if days else None
-    billed = {row["session"] for row in log.reader.billing(since=since)}
-    records = {record["id"]: record for record in log.sessions(since=since, limit=None)}
-    records |= {record["id"]: record for completed in recovery.sessions if (record := log.session(completed.session)) is not None}
-    for record in records.values():
-        if record["ended_at"] is not None and record["id"] not in billed:
-            _write(log, record)
+def complete(log: Log, day: str) -> None:
+    """Write the rows that sessions of a day still lack. May be interrupted and repeated. Raises LogUnavailable, LogFormat."""
+    begun = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    ended = [record for record in log.sessions(since=begun, until=begun + timedelta(days=1), limit=None) if record["ended_at"] is not None]
+    missing = [(record, row) for record in ended for row in rows(record)]
+    if missing:
+        billed = {(row["session"], row["row"]) for row in log.reader.billing(since=begun)}
+        for record, row in missing:
+            if (record["id"], row["row"]) not in billed:
+                write(log.billed, row)
 
 
 def _write(log: Log, record: Row) -> None:
     for row in rows(record):
         write(log.billed, row)
-
-
-def _midnight(day: str) -> datetime:
-    return datetime.fromisoformat(day).replace(tzinfo=UTC)

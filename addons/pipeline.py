@@ -89,7 +89,7 @@ def prepare(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
         seal = loaded.rules.log.seal
         anchor = None if seal.file is None else settings.rules.parent / seal.file
         log = Log.open(settings.data, seal_every=seal.every, anchor=anchor)
-        complete(log, log.recover(utc_now()))
+        log.recover(utc_now(), partial(complete, log))
     except (StoreError, OSError) as error:
         raise NotReady(f"the log in {settings.data} cannot be opened: {error}") from None
     return Tap(settings, generation(1, loaded.rules, monitor=settings.monitor), log, environment, keyring.keys, tokens)

@@ -8,12 +8,14 @@ import time
 from dataclasses import asdict
 from datetime import UTC
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 from typing import Final
 
 import typer
 
+from addons.bills import complete
 from cli.completion import complete_key
 from cli.completion import complete_session
 from cli.errors import Failure
@@ -113,7 +115,7 @@ def _carried_out(data: Path, requests: Requests, request: Request) -> Done:
 
 def _here(log: Log, data: Path, requests: Requests, request: Request) -> Done:
     try:
-        log.recover(utc_now())
+        log.recover(utc_now(), partial(complete, log))
         done = asyncio.run(fulfil(log, data, request, lambda folder: None))
         requests.done(request, done)
         return done

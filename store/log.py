@@ -8,6 +8,7 @@ a log; reading goes through the same files as everywhere else, plus what still w
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -81,16 +82,19 @@ class Log(Erasing):
         """Findings that were not written, because a session or a day had too many."""
         return self._room.refused
 
-    def recover(self, now: datetime) -> Recovery:
+    def recover(self, now: datetime, then: Callable[[str], None] = lambda day: None) -> Recovery:
         """Complete what earlier runs left open and cut unfinished lines. Raises LogUnavailable when that cannot be written.
 
-        Done again at the next start when it fails; sessions of this run are left alone.
+        `then` is called with each day of the runs that did not end properly, after its sessions are complete. Done again, `then`
+        too, at the next start when it fails or does not come to its end; sessions of this run are left alone.
         """
         since = self._lock.since
         days = [] if since is None else [day for day in days_in(self.folder) if day >= since]
         try:
             torn = [torn for day in days if (torn := self._torn(day)) is not None]
             sessions = [recovered for day in days for recovered in self._complete(day)]
+            for day in days:
+                then(day)
             self._day(stamp(now)[:10])
             self.commit()
             self._lock.recovered(min((place.day for place in self._live.values()), default=stamp(now)[:10]))

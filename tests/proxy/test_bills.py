@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 from proxying import close_of
+from proxying import command
 from proxying import started_proxy
 from recorded import ended
 from reloading import reload
@@ -94,6 +95,27 @@ async def test_every_way_a_session_ends_leaves_its_rows_and_counts_in_the_period
         async with run():
             assert LogReader(data).billing() == before, "nothing is billed twice"
     _check_csv(data)
+
+
+async def test_erasing_after_a_crash_bills_what_the_crash_left_out(tmp_path: Path) -> None:
+    script = tmp_path / "often.py"
+    script.write_text(OFTEN)
+    async with Simulator(pace=0) as simulator, httpx2.AsyncClient() as http:
+        async with started_proxy(tmp_path, rules_with(simulator, KEYS), words=("--script", str(script))) as proxy:
+            shop = Spending(proxy, simulator, http)
+            data = proxy.data
+            async with shop.open("steady", "crashed") as socket:
+                await ask(socket)
+                await _journaled(data, "crashed", 76)
+                await proxy.stop(signal.SIGKILL)
+        session = _record(data, "crashed")["id"]
+        assert LogReader(data).billing() == []
+        await command("erase", "--session", session, "--yes", "--data", str(data))
+        await _all_billed(data, ("crashed",))
+        assert command_json(data, "usage")["total"]["usd"] == pytest.approx(_record(data, "crashed")["cost"]["usd"])
+        before = LogReader(data).billing()
+        async with started_proxy(tmp_path, rules_with(simulator, KEYS)):
+            assert LogReader(data).billing() == before, "nothing is billed twice"
 
 
 async def _all_billed(data: Path, names: tuple[str, ...]) -> None:
