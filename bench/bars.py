@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from typing import Final
 
+from bench.columns import ENDINGS
+
 Rows = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """part → peer → figures; of calls the peer is followed by what was measured, and on a ladder by the rung: `voicetap load 25/10`."""
 
@@ -62,6 +64,11 @@ def _grown(figure: str) -> Callable[[Rows], float]:
     return lambda rows: float(rows["soak"]["voicetap"][f"{figure}_last_ms"]) - float(rows["soak"]["voicetap"][f"{figure}_first_ms"])
 
 
+def _ended(rows: Rows) -> float:
+    """The slowest of all ways to end sessions from outside."""
+    return max(float(rows["revocation"][f"voicetap {about}"]["p99_ms"]) for about in ENDINGS)
+
+
 def _insert(rows: Rows) -> float:
     return float(rows["log"]["voicetap"]["insert_late_us"]) / float(rows["log"]["voicetap"]["insert_early_us"])
 
@@ -77,6 +84,7 @@ BARS: Final = (
     Bar("an insert at the last record of the log, times one at record 100", 1.5, _insert),
     Bar("page of 50 from the full log, ms", 100.0, _own("log", "page_ms"), "{:.1f}"),
     Bar("a live session, KB", 300.0, _own("memory", "live_session_kb"), "{:.0f}"),
+    Bar("from a command to the end of both legs of 100 sessions, p99 of the slowest command, ms", 1_000.0, _ended, "{:,.0f}"),
     Bar("WebRTC: media worker's CPU a call-second at 25 calls, audio alone, ms", 8.0, _call("load 25/0", "media_ms")),
     Bar("WebRTC: proxy and worker together, as a share of a relay that transcodes", 0.05, _transcoding, "{:.3f}"),
     Bar("WebRTC: added one-way audio delay p50 at 25 calls, ms", 1.0, _call("load 25/10", "audio_p50_ms_added")),

@@ -29,7 +29,20 @@ def _bursts(figure: str, form: str) -> tuple[Column, ...]:
 
 
 WHOLE: Final = "{:,.0f}"
+ENDINGS: Final = {
+    "revoked": "`keys revoke`",
+    "revoked ephemeral": "`keys revoke`, sessions of its ephemeral keys",
+    "killed": "`kill --key`",
+    "forbidden": "new rules that forbid the model",
+}
 FINE: Final = "{:.2f}"
+ENDED: Final = (
+    Column("sessions", "sessions", WHOLE),
+    Column("times", "times", WHOLE),
+    Column("p50 ms", "p50_ms", WHOLE),
+    Column("p99 ms", "p99_ms", WHOLE),
+    Column("slowest ms", "max_ms", WHOLE),
+)
 TABLES: Final[dict[str, tuple[Column, ...]]] = {
     "frames": (Column("CPU µs a frame", "us_per_frame"), Column("frames a second", "frames_per_s", WHOLE)),
     "bursts": (*_bursts("us_per_frame", "{:,.1f}"),),

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import os
 from contextlib import suppress
+from time import perf_counter
 from typing import Final
 
 from bench import events
@@ -44,6 +45,8 @@ class Session(asyncio.Protocol):
         self._over = asyncio.Event()
         self.closed: str | None = None
         """Why the session is over, or None while it lives."""
+        self.ended: float | None = None
+        """When that was."""
         self.line: Line | None = None
         """When set, every received message is timed as an arrival on it."""
 
@@ -111,6 +114,7 @@ class Session(asyncio.Protocol):
 
     def _end(self, why: str) -> None:
         self.closed = self.closed or why
+        self.ended = self.ended or perf_counter()
         self._over.set()
 
     def _fail(self, error: Exception) -> None:

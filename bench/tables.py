@@ -16,6 +16,8 @@ from typing import Final
 
 from bench import bars
 from bench.calls.columns import CALLS
+from bench.columns import ENDED
+from bench.columns import ENDINGS
 from bench.columns import FINE
 from bench.columns import TABLES
 from bench.columns import Column
@@ -60,6 +62,14 @@ def _profile(_: str, rows: Sequence[Row]) -> list[str]:
     return ["| where | CPU µs a frame, closed loop | CPU µs a frame, 200 paced sessions |", "| --- | ---: | ---: |", *lines]
 
 
+def _revocation(_: str, rows: Sequence[Row]) -> list[str]:
+    """By what ended the sessions."""
+    head = ["ended by", *(column.head for column in ENDED)]
+    cells = [[ENDINGS[row["about"]], *(column.cell(row) for column in ENDED)] for row in rows]
+    errors = [f"{ENDINGS[row['about']]}: {row['error'][:80]}" for row in rows if "error" in row]
+    return [_line(head), _line(["---", *("---:" for _ in ENDED)]), *map(_line, cells), *errors]
+
+
 def _calls(_: str, rows: Sequence[Row]) -> list[str]:
     """A table for each thing that was measured of calls, under its heading."""
     lines = []
@@ -68,7 +78,11 @@ def _calls(_: str, rows: Sequence[Row]) -> list[str]:
     return lines[:-1]
 
 
-_SPECIAL: Final[dict[str, Callable[[str, Sequence[Row]], list[str]]]] = {"profile": _profile, "webrtc": _calls}
+_SPECIAL: Final[dict[str, Callable[[str, Sequence[Row]], list[str]]]] = {
+    "profile": _profile,
+    "revocation": _revocation,
+    "webrtc": _calls,
+}
 
 
 def _footnote(result: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from functools import cache
 from itertools import count
 from itertools import repeat
+from time import perf_counter
 from typing import Any
 from typing import Final
 
@@ -69,6 +70,8 @@ class Upstream(asyncio.Protocol):
         self._paused = False
         self.line: Line | None = None
         """When set, every append is timed as an arrival on it."""
+        self.ended: float | None = None
+        """When the session was closed, or lost."""
 
     @property
     def appends(self) -> int:
@@ -85,6 +88,7 @@ class Upstream(asyncio.Protocol):
         self._server.live.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.ended = self.ended or perf_counter()
         self._server.live.discard(self)
         self._pending = iter(())
 
@@ -117,6 +121,7 @@ class Upstream(asyncio.Protocol):
         if opcode == PING:
             self.transport.write(server_frame(payload, PONG))
         elif opcode == CLOSE:
+            self.ended = self.ended or perf_counter()
             self.transport.write(server_frame(payload, CLOSE))
             self.transport.close()
         elif opcode != PONG:
@@ -124,9 +129,10 @@ class Upstream(asyncio.Protocol):
             _ON[event["type"]](self, event)
 
     def on_update(self, event: dict[str, Any]) -> None:
-        name, _, mode = event["session"]["instructions"].partition(" ")
-        self._server.named[name] = self
-        self._echo = mode == "echo"
+        name, _, mode = event["session"].get("instructions", "").partition(" ")
+        if name:
+            self._server.named[name] = self
+            self._echo = mode == "echo"
         self.transport.write(_fixed("session.updated"))
 
     def on_commit(self, _: dict[str, Any]) -> None:

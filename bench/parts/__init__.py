@@ -13,6 +13,7 @@ from bench.parts import log
 from bench.parts import memory
 from bench.parts import paced
 from bench.parts import profile
+from bench.parts import revocation
 from bench.parts import setup
 from bench.parts import slow
 from bench.parts import soak
@@ -29,6 +30,7 @@ PARTS: Final[dict[str, Callable[[Run], Awaitable[list[Row]]]]] = {
     "memory": memory.measure,
     "slow": slow.measure,
     "log": log.measure,
+    "revocation": revocation.measure,
     "profile": profile.measure,
     "webrtc": webrtc.measure,
     "soak": soak.measure,

@@ -11,7 +11,9 @@ from bench.bars import BARS
 from bench.bars import table
 from bench.calls.columns import CALLS
 from bench.calls.peers import CALL_PEERS
+from bench.columns import ENDINGS
 from bench.parts import PARTS
+from bench.parts import revocation
 from bench.peers import PEERS
 from bench.peers import ROOT
 from bench.tables import LABELS
@@ -89,6 +91,18 @@ def test_a_bar_is_met_by_figures_alone_and_stays_open_without_them() -> None:
     assert lines[3] == "| CPU a frame, as a share of the `websockets` relay: at most 1.00 | 1.14 | **no** |"
     assert lines[4].endswith("| – | not measured |")
     assert len(lines) == 2 + len(BARS)
+
+
+def test_what_ended_sessions_has_its_name_and_the_slowest_is_judged() -> None:
+    rows = [{"peer": "voicetap", "about": about, "sessions": 100, "p99_ms": 100.0 + number} for number, about in enumerate(ENDINGS)]
+    lines = block(result("revocation", rows)).splitlines()
+    assert lines[2].startswith("| `keys revoke` | 100 | – | – | 100 | – |")
+    assert sum(line.startswith("|") for line in lines) == 2 + len(ENDINGS)
+    [judged] = [line for line in table({"revocation": result("revocation", rows)}) if "from a command" in line]
+    assert judged.endswith("at most 1,000 | 103 | yes |")
+    failed = [*rows[:-1], rows[-1] | {"error": "1 of 100 sessions were still open"}]
+    assert "new rules that forbid the model: 1 of 100 sessions were still open" in block(result("revocation", failed))
+    assert set(ENDINGS) == set(revocation.ENDINGS)
 
 
 def test_every_peer_has_a_label() -> None:
