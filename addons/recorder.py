@@ -83,8 +83,8 @@ class Recorder:
     def found(self, row: Row) -> None:
         """A finding about the message that is inspected now, or that comes next."""
         detail = row["detail"]
-        made = Found(row["id"], row["kind"], row["action"], row["policy"], row["mode"], bool(detail.get("applied", True)))
-        self._found.append(made)
+        applied, why = bool(detail.get("applied", True)), str(detail.get("reason") or "")
+        self._found.append(Found(row["id"], row["kind"], row["action"], row["policy"], row["mode"], applied, why))
 
     def crossed(self, frame: Frame, payload: bytes | None, own: bool) -> None:
         """A message is decided; see `realtime.tunnel.Crossed`."""

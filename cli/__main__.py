@@ -16,6 +16,7 @@ from cli.demo import demo
 from cli.doctor import doctor
 from cli.erase import erase
 from cli.errors import Failure
+from cli.events import events
 from cli.explain import explain
 from cli.findings import findings
 from cli.keys import keys
@@ -59,6 +60,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(tokens, name="tokens")
 app.command()(sessions)
 app.command()(show)
+app.command()(events)
 app.command()(tail)
 app.command()(findings)
 app.command()(usage)

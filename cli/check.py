@@ -10,6 +10,9 @@ from typing import Any
 
 import typer
 
+from cli.comparison import replay
+from cli.comparison import show_replay
+from cli.completion import complete_session
 from cli.errors import BAD_INPUT
 from cli.errors import Failure
 from cli.keystore import stored_ids
@@ -22,6 +25,7 @@ from cli.output import out
 from cli.output import print_json
 from cli.rulesfile import read_rules
 from cli.rulesfile import rendered
+from cli.rulesfile import valid_rules
 from rules.load import Loaded
 
 
@@ -29,10 +33,22 @@ def check(
     file: Annotated[
         Path, typer.Argument(envvar="VOICETAP_RULES", show_default="rules.yaml beside run.sh", help="The rules to check.")
     ] = RULES,
+    session: Annotated[
+        str | None,
+        typer.Option(
+            "--replay",
+            metavar="ID",
+            autocompletion=complete_session,
+            help="Show what its policies would have done to this recorded session (log.frames), compared with what was done.",
+        ),
+    ] = None,
     data: DataFolder = DATA,
     as_json: AsJson = False,
 ) -> None:
     """Check a rules file, with the inline tests of its policies. Exits with 2 when it has errors."""
+    if session is not None:
+        show_replay(replay(data, session, valid_rules(file, _known_keys(data))), as_json=as_json)
+        return
     loaded = read_rules(file, _known_keys(data))
     if as_json:
         print_json(_report(file, loaded))

@@ -17,6 +17,7 @@ from cli.completion import complete_route
 from cli.completion import complete_session
 from cli.errors import FAILED
 from cli.errors import Failure
+from cli.explained import explain_message
 from cli.keystore import stored_ids
 from cli.options import DATA
 from cli.options import RULES
@@ -62,6 +63,10 @@ def explain(
     session: Annotated[
         str | None, typer.Option(metavar="ID", autocompletion=complete_session, help="Explain this session of the log, by today's rules.")
     ] = None,
+    event: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="And what today's policies make of this recorded message of it (log.frames)."),
+    ] = None,
     path: Annotated[str, typer.Option(metavar="PATH", help="Request path, with or without a query.")] = "/v1/realtime",
     model: Annotated[str | None, typer.Option(metavar="M", help="The model asked for.")] = None,
     key: Annotated[str | None, typer.Option(metavar="ID", help="Id of the key that is shown.")] = None,
@@ -73,16 +78,21 @@ def explain(
     data: DataFolder = DATA,
     as_json: AsJson = False,
 ) -> None:
-    """Show which route a request takes and why. Exits with 1 when it would be refused."""
+    """Show which route a request takes and why, and why policies match a message. Exits with 1 when it would be refused."""
+    if event is not None and session is None:
+        raise Failure("VT105", "--event needs --session, which says whose message", "./run.sh sessions lists them")
     known = valid_rules(rules, stored_ids(data))
     request = _recorded(data, session) if session else _described(path, model, key, header or [], door, host)
     facts = _facts(known, request)
     decision = decide(known, facts) if isinstance(facts, RequestFacts) else Decision(None, ())
     outcome = resolve(known, facts) if isinstance(facts, RequestFacts) else facts
+    policies = explain_message(data, session, event, known) if session is not None and event is not None else None
     if as_json:
-        print_json(_report(request, decision, outcome, route))
+        print_json(_report(request, decision, outcome, route) | ({"event": policies.report()} if policies is not None else {}))
     else:
         _show(known, decision, outcome, route)
+        if policies is not None:
+            policies.show()
     if isinstance(outcome, Refusal):
         raise typer.Exit(FAILED)
 

@@ -37,6 +37,9 @@ class Member:
 
     name: str
 
+    def __str__(self) -> str:
+        return f".{self.name}" if _PLAIN.fullmatch(self.name) else f"[{self.name!r}]"
+
     def of(self, value: Any) -> Iterable[Found]:
         return (((self.name,), value[self.name]),) if isinstance(value, dict) and self.name in value else ()
 
@@ -46,6 +49,9 @@ class Element:
     """`[0]`: one element of an array, from the end where negative."""
 
     index: int
+
+    def __str__(self) -> str:
+        return f"[{self.index}]"
 
     def of(self, value: Any) -> Iterable[Found]:
         if isinstance(value, list) and -len(value) <= self.index < len(value):
@@ -57,6 +63,9 @@ class Element:
 class Every:
     """`[*]`: each member or element."""
 
+    def __str__(self) -> str:
+        return "[*]"
+
     def of(self, value: Any) -> Iterable[Found]:
         return (((key,), inner) for key, inner in children(value))
 
@@ -66,6 +75,9 @@ class Anywhere:
     """`..name`: members of that name at any depth."""
 
     name: str
+
+    def __str__(self) -> str:
+        return f"..{self.name}"
 
     def of(self, value: Any) -> Iterable[Found]:
         holders = ((keys, inner) for keys, inner in descend(value) if isinstance(inner, dict) and self.name in inner)
@@ -136,6 +148,11 @@ def value_at(event: Any, keys: Keys) -> Any:
 def written(keys: Keys) -> str:
     """A place as a path of the subset, as far as its keys can be written in one: `$.item.content[0].text`."""
     return "$" + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" if _PLAIN.fullmatch(key) else f"[{key!r}]" for key in keys)
+
+
+def spelled(path: Path) -> str:
+    """A compiled path in writing."""
+    return "$" + "".join(map(str, path))
 
 
 def children(value: Any) -> Iterable[tuple[str | int, Any]]:

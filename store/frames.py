@@ -40,7 +40,7 @@ class Sound(msgspec.Struct, omit_defaults=True):
 
 
 class Found(msgspec.Struct, omit_defaults=True):
-    """A finding about this message. `policy` None where none was asked."""
+    """A finding about this message. `policy` None where none was asked; `why` is its reason, where it has one."""
 
     id: str
     kind: str
@@ -48,6 +48,7 @@ class Found(msgspec.Struct, omit_defaults=True):
     policy: str | None = None
     mode: str = "enforce"
     applied: bool = True
+    why: str = ""
 
 
 class Event(msgspec.Struct, omit_defaults=True, rename={"from_": "from"}):
