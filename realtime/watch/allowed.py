@@ -22,6 +22,9 @@ from realtime.watch.tools import Tool
 from realtime.watch.tools import chosen
 from realtime.watch.tools import tools
 
+MOST: Final = 1_000
+"""Tools that one message may name where a list is in force."""
+
 _SHOWN: Final = 80
 _LISTED: Final = 20
 
@@ -48,7 +51,9 @@ def refused(lists: Sequence[ToolList], dialect: str, event: dict[str, Any]) -> s
     """Why a message may not pass: the first tool in it that is not on every list."""
     if not lists:
         return None
-    for tool, keys in _named(dialect, event):
+    for number, (tool, keys) in enumerate(_named(dialect, event)):
+        if number == MOST:
+            return f"a message with more than {MOST} tools is not allowed for {lists[0].whose}"
         for allowed in lists:
             if not allowed.allows(tool):
                 return allowed.refusal(tool, keys)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ MAX_PLACES: Final = 32
 _WAITING: Final = 16
 _OVERRIDES: Final = 64
 _UNKNOWN: Final = ""
-_NONE: Final = Mark({}, digest("[]"))
+_NONE: Final = Mark({}, "")
 
 How = Literal["changed", "appended", "overridden"]
 
@@ -112,9 +112,8 @@ class InForce:
         if made.loose in waiting:
             self._waiting[place.slot] = deque(list(waiting)[list(waiting).index(made.loose) + 1 :], maxlen=_WAITING)
             return None
-        known = told or (None if opening else asked)
-        expected = {mark.loose for mark in (known, asked) if mark is not None}
-        if known is None or made.loose in expected or _UNKNOWN in expected:
+        known = told or (None if opening or asked is None or asked.loose == _UNKNOWN else asked)
+        if known is None or made.loose in {mark.loose for mark in (known, asked) if mark is not None}:
             return None
         return _change(place, "changed", asked or known, made)
 
@@ -127,5 +126,5 @@ def _change(place: Place, how: How, before: Mark, after: Mark) -> Change:
     return Change("tools", how, place, added=_names(added), removed=_names(removed), changed=_names(differing))
 
 
-def _names(names: Iterator[str] | set[str]) -> tuple[str, ...]:
+def _names(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(names))

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 from typing import Final
 from urllib.parse import urlsplit
@@ -25,7 +26,7 @@ from realtime.watch.tools import tools
 DIGITS: Final = 12
 """Hexadecimal digits of a digest that are told and kept."""
 MAX_TOOLS: Final = 256
-"""Tools of one list that are told apart; the rest is one more."""
+"""Tools of one list that are told apart; where there are more, the whole list is one more."""
 _REST: Final = "…"
 _NAME: Final = 64
 
@@ -61,8 +62,10 @@ def mark(dialect: str, place: Place) -> Mark:
     if place.aspect == "instructions":
         text = words(place.value)
         return Mark({"": digest(text)}, digest(" ".join(text.split())))
-    found = list(tools(dialect, folded(str(place.keys[-1])), place.value))
-    return Mark(_parts(found), digest(_json(sorted(map(_loose, found)))))
+    named = tools(dialect, folded(str(place.keys[-1])), place.value)
+    found = list(islice(named, MAX_TOOLS))
+    rest = {_REST: digest(_json(place.value))} if next(named, None) is not None else {}
+    return Mark(_parts(found) | rest, digest(_json([sorted(map(_loose, found)), [*rest.values()]])))
 
 
 def words(value: Any) -> str:
@@ -85,7 +88,7 @@ def _parts(found: Iterable[Tool]) -> dict[str, str]:
     """By name; tools that share one are one."""
     parts: dict[str, str] = {}
     for tool in found:
-        name = tool.name[:_NAME] if tool.name[:_NAME] in parts or len(parts) < MAX_TOOLS else _REST
+        name = tool.name[:_NAME]
         made = digest(_json(_without_credentials(tool.entry)))
         parts[name] = digest(parts[name] + made) if name in parts else made
     return parts

@@ -56,10 +56,10 @@ def chosen(value: Any) -> Iterator[Tool]:
 
 def _listed(dialect: str, value: Any) -> Iterator[Tool]:
     read = _READERS.get(dialect, _entry)
-    if not isinstance(value, list):
+    if not isinstance(value, list) and dialect != "gemini":
         yield Tool("", value)
         return
-    for entry in value:
+    for entry in value if isinstance(value, list) else [value]:
         if isinstance(entry, dict):
             yield from read(entry)
         else:
@@ -100,9 +100,9 @@ def _server(entry: dict[str, Any], labels: list[Any], where: list[Any]) -> Itera
 
 def _elevenlabs(entry: dict[str, Any]) -> Iterator[Tool]:
     """Tools of agents have a name whatever their type."""
-    prefix = MCP if "mcp" in values(entry, "type") else ""
-    for name in values(entry, "name") or [""]:
-        yield Tool(f"{prefix}{name}" if isinstance(name, str) and name else "", entry, () if prefix else None)
+    is_server = "mcp" in values(entry, "type")
+    for tool in _function(entry):
+        yield tool._replace(name=f"{MCP}{tool.name}" if tool.name else "", where=()) if is_server else tool
 
 
 def _gemini(entry: dict[str, Any]) -> Iterator[Tool]:

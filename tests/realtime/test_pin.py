@@ -13,6 +13,7 @@ from realtime.pin import WAIT_SECONDS
 from realtime.pin import ModelPin
 from realtime.verdict import Verdict
 
+CLIENT_DATA = "conversation_initiation_client_data"
 DEPLOYED = {"gpt-realtime": "rt-prod-eu"}
 
 
@@ -167,3 +168,62 @@ def test_json_in_another_encoding_is_refused_for_a_restricted_key(encoding: str,
 @pytest.mark.parametrize("sound", [bytes(3200), b"\\u{}" * 800, b"{model" + bytes(3194), b"\xff\xfemodel\xfe"])
 def test_sound_in_binary_messages_is_no_doubtful_json(sound: bytes) -> None:
     assert pin(allowed="gpt-*").check(Frame(True, sound, text=False)) is None
+
+
+OTHER = {"model": "other"}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "event"),
+    [
+        ("openai", update(input_audio_transcription=OTHER)),
+        ("openai", update(interim_response={"type": "llm_interim_response", **OTHER})),
+        ("openai", {"type": "transcription_session.update", "session": OTHER}),
+        ("openai", {"type": "transcription_session.update", "input_audio_transcription": OTHER}),
+        ("openai", {"type": "transcription_session.update", "session": {"audio": {"input": {"transcription": OTHER}}}}),
+        ("openai-live", {"type": "session.start", "session": OTHER}),
+        ("openai-live", {"type": "session.start", "session": {"delegation": {"type": "responses", "responses": OTHER}}}),
+        ("openai-live", update(delegation={"type": "responses", "responses": OTHER})),
+        ("openai-live", update(delegation={"type": "decisions", "decisions": OTHER})),
+        ("openai-live", {"type": "decision.create", "decision": OTHER}),
+        ("openai-translation", update(audio={"input": {"transcription": OTHER}})),
+        ("vllm", {"type": "session.update", **OTHER}),
+        ("gemini", {"setup": OTHER}),
+        ("gemini", {"type": "hello", "setup": OTHER}),
+        ("elevenlabs", {"type": CLIENT_DATA, "conversation_config_override": {"agent": {"prompt": {"llm": "other"}}}}),
+        ("elevenlabs", {"type": CLIENT_DATA, "conversation_config_override": {"tts": {"model_id": "other"}}}),
+        ("elevenlabs", {"type": CLIENT_DATA, "custom_llm_extra_body": OTHER}),
+    ],
+)
+def test_every_frame_of_every_dialect_that_can_name_a_model(dialect: str, event: dict[str, Any]) -> None:
+    verdict = pin(allowed="gpt-*", dialect=dialect).check(said(event))
+    assert verdict is not None
+    assert verdict.action == ("close" if dialect in ("gemini", "elevenlabs") else "drop")
+    assert pin(allowed="other", dialect=dialect).check(said(event)) is None
+
+
+def test_a_helper_is_not_the_model_of_the_session() -> None:
+    waiting = pin(allowed="*", model=None, dialect="openai-live")
+    held = waiting.check(said(update(delegation={"responses": {"model": "gpt-helper"}})))
+    assert held is not None
+    assert (held.action, waiting.model) == ("hold", None)
+    deployed = pin(dialect="openai-live").check(said(update(delegation={"responses": {"model": "gpt-realtime"}})))
+    assert replaced(deployed)["session"]["delegation"]["responses"]["model"] == "rt-prod-eu"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"Type": "session.update", "session": {"model": "other"}},
+        {"type": "conversation.item.create", "TYPE": "session.update", "session": {"model": "other"}},
+        {"type": "session.update", "Session": {"model": "other"}},
+        {"type": "session.update", "session": {"model": "gpt-mini", "Model": "other"}},
+        {"type": "session.update", "session": {"audio": {"input": {"Transcription": {"model": "other"}}}}},
+        {"type": "\u017fession.update", "\u017fession": {"model": "other"}, "TYPE": "session.update"},
+    ],
+)
+def test_names_that_only_some_servers_read_are_refused_where_models_are(event: dict[str, Any]) -> None:
+    error = reply(pin(allowed="gpt-*").check(said(event)))["error"]
+    assert error["code"] == "ambiguous_event"
+    assert "may be read as" in error["message"]
+    assert pin().check(said(event)) is None
