@@ -25,6 +25,7 @@ from realtime.policies import Trace
 from realtime.policies import trace_of
 from realtime.session import Session
 from realtime.verdict import Verdict
+from store.export.native import Action
 
 LIMITS: Final = Limits()
 MAX_TAGS: Final = 32
@@ -117,13 +118,13 @@ class Policing:
         self._note(session, judge, map(trace_of, hits))
         blanked = blanks_texts(self.tap.rules)
         for hit in hits:
-            if hit.tag is not None and len(session.tags) < MAX_TAGS:
+            if hit.tag is not None and not hit.detail and len(session.tags) < MAX_TAGS:
                 session.tags[hit.tag] = None
             detail = {"applied": hit.applied, "text": hit.kind, "response_id": hit.response_id, "reason": hit.detail or None}
             self.tap.findings.record(
                 session,
                 "policy",
-                hit.action,
+                _done(hit),
                 severity=hit.severity,
                 mode=hit.mode,
                 policy=hit.policy,
@@ -139,3 +140,10 @@ class Policing:
         timer = self._timers.pop(session.id, None)
         if timer is not None:
             timer.cancel()
+
+
+def _done(hit: Hit) -> Action:
+    """What the policy says where it matched; where it could not judge the message, whether that was stopped."""
+    if not hit.detail:
+        return hit.action
+    return "block" if hit.applied else "warn"

@@ -196,7 +196,7 @@ async def test_a_message_that_cannot_be_judged(stage: Stage, made: Callable[[], 
         await talk.until("conversation.item.done")
     assert talk.upstream[0] == said
     assert len(talk.upstream) == 2
-    assert {found["detail"]["applied"] for found in talk.findings} == {True, False}
+    assert {(found["action"], found["detail"]["applied"]) for found in talk.findings} == {("block", True), ("warn", False)}
     assert [found["detail"]["reason"] for found in talk.findings if why not in found["detail"]["reason"]] == []
 
 
