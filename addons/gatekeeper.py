@@ -22,6 +22,8 @@ class Gatekeeper:
         self._tap = tap
         self._policing = policing
         self._show = show
+        self.replaying = False
+        """True while a message that had been judged already goes on."""
 
     @property
     def line(self) -> Line | None:
@@ -65,7 +67,11 @@ class Gatekeeper:
     def replay(self, payload: bytes, now: float) -> None:
         """Relay a message of the app that had to wait; it comes by here once more."""
         if (line := self.line) is not None:
-            line.tunnel.inject(Frame(True, payload, at=now, injected=True), now)
+            self.replaying = True
+            try:
+                line.tunnel.inject(Frame(True, payload, at=now, injected=True), now)
+            finally:
+                self.replaying = False
 
     def close(self, reason: str, now: float) -> None:
         """End the session."""

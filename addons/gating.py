@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 from typing import Literal
 
+from addons.answergate import AnswerGate
 from addons.gatekeeper import Gatekeeper
 from addons.inspection import Hook
 from addons.policing import Policing
@@ -71,18 +72,28 @@ class Gated:
     def __init__(self, keeper: Gatekeeper, policing: Policing) -> None:
         self.keeper = keeper
         self.policing = policing
-        self.sound = SoundGate(keeper) if keeper.session.gates.hold else None
+        gates = keeper.session.gates
+        self.answers = AnswerGate(keeper) if gates.gate else None
+        self.sound = SoundGate(keeper) if gates.hold else None
         self._timer: asyncio.TimerHandle | None = None
         self._armed: float | None = None
 
     def frame(self, session: Session, frame: Frame) -> Verdict | None:
         """The verdict of the policies and the gates."""
+        if self.keeper.replaying:
+            return None
         judged = self.policing.judged(session, frame)
         verdict = judged.verdict
+        if self.answers is not None:
+            verdict = self.answers.take(frame, judged, verdict)
         if self.sound is not None:
             verdict = self.sound.take(frame, judged, verdict)
         self._arm()
         return verdict
+
+    @property
+    def _gates(self) -> list[AnswerGate | SoundGate]:
+        return [gate for gate in (self.answers, self.sound) if gate is not None]
 
     def told(self, hits: Sequence[Hit]) -> None:
         """What matched in a message, or in words that were held."""
@@ -95,7 +106,7 @@ class Gated:
 
     def _arm(self) -> None:
         """See to it that the gates are asked again in time."""
-        deadline = self.sound.deadline if self.sound is not None else None
+        deadline = min((gate.deadline for gate in self._gates if gate.deadline is not None), default=None)
         if deadline == self._armed:
             return
         self.over()
@@ -110,7 +121,7 @@ class Gated:
         if line is None:
             return
         now = time.monotonic()
-        if self.sound is not None:
-            self.sound.due(now)
+        for gate in self._gates:
+            gate.due(now)
         line.pump_if_due()
         self._arm()

@@ -47,7 +47,7 @@ ROUTES = "".join(
 )
 SCRIPT = Script(
     rules=(Rule("my card", f"Well. Your card {CARD} is fine, I think. Is there more?"), Rule("a story", STORY)),
-    transcripts=("What is the weather like?", "Tell me about a bomb.", "Are you there?"),
+    transcripts=("What is the weather like?", "Are you there?", "Tell me about a bomb."),
 )
 
 
