@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections import deque
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
@@ -34,6 +35,7 @@ from store.texts import without
 
 _REMEMBERED: Final = 128
 """Texts of a session that are known to be written, so that a record that is written again does not repeat them."""
+_REMEMBERED_ERASED: Final = 1_024
 
 Place = tuple[str, str]
 """Day and session."""
@@ -118,8 +120,9 @@ class Contents:
         self._data = data
         self._committer = committer
         self._boxes: dict[Place, Box] = {}
-        self._erased: set[str] = set()
-        """Sessions that were erased while they ran."""
+        self._erased: dict[str, None] = {}
+        """Sessions that were erased: all that run, and the newest that are over."""
+        self._over: deque[str] = deque()
 
     def keep(self, table: str, row: Row, day: str) -> Row:
         """A record of a day without its texts, which are written. Raises LogUnavailable, with nothing written, where they are lost."""
@@ -142,13 +145,20 @@ class Contents:
         """A file of this session that its own writer writes to, erased with the texts; `make` as in `Box`. Raises LogUnavailable."""
         return self._box(day, session).add(make)
 
+    def places(self, session: str) -> list[Place]:
+        """The contents of a session that are written to, on the disk yet or not."""
+        return [place for place in self._boxes if place[1] == session]
+
     def expel(self, session: str) -> None:
         """Keep nothing more of a session that runs."""
-        self._erased.add(session)
+        self._erased[session] = None
 
     def forget(self, session: str) -> None:
-        """A session is over."""
-        self._erased.discard(session)
+        """A session is over. What is still told of one that was erased is not kept either."""
+        if session in self._erased:
+            self._over.append(session)
+            while len(self._over) > _REMEMBERED_ERASED:
+                self._erased.pop(self._over.popleft(), None)
 
     def retire(self, live: Collection[str]) -> None:
         """Let go of what belongs to no live session and is written."""

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from itertools import batched
 from pathlib import Path
 from typing import Any
@@ -69,12 +70,12 @@ async def carry_out(log: Erasing, data: Path, act: Act, release: Release) -> Don
         await _settled(log)
         for batch in batched(act.targets, AT_ONCE):
             await _opened(log, {target.day for target in batch} | {day for target in batch for day, _ in target.contents})
+            marked = [_mark(log, act, target) for target in batch]
             for target in batch:
-                _mark(log, act, target)
                 if target.folder is not None:
                     release(target.folder)
             await _settled(log)
-            await asyncio.to_thread(_remove, log, data, batch, done)
+            await asyncio.to_thread(_remove, log, data, marked, done)
         for day in (day for day in act.days if not log.is_open(day)):
             await asyncio.to_thread(_remove_day, log, data, day, done)
         log.act_done(begun, {"sessions": done.sessions, "contents": done.contents, "recordings": done.recordings})
@@ -111,13 +112,16 @@ async def _opened(log: Erasing, days: Collection[str]) -> None:
                 raise LogUnavailable(explained(error, file_of(log.folder, day))) from error
 
 
-def _mark(log: Erasing, act: Act, target: Target) -> None:
+def _mark(log: Erasing, act: Act, target: Target) -> Target:
+    """Returns the target with all that goes of it: what it said since it was chosen is not on the disk yet."""
+    target = replace(target, contents=tuple({*target.contents, *log.still_written(target.session)}))
     for place in target.contents:
         if place not in target.marked:
             log.mark(place, {"erasure": act.id, "by": act.by, "why": act.why})
     if target.document is not None and target.recording is not None and target.folder is not None:
         gone = {**target.recording, "state": "erased", "stereo": None, "peaks": None, "turns": []}
         log.session_marked(target.day, target.document, {"id": target.session, "recording": gone})
+    return target
 
 
 def _remove(log: Erasing, data: Path, targets: Sequence[Target], done: Done) -> None:

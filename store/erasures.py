@@ -14,6 +14,7 @@ from store.contents import Place as ContentPlace
 from store.day import Day
 from store.days import file_of
 from store.lines import Row
+from store.texts import NOBODY
 from store.writer import Writer
 
 
@@ -54,12 +55,19 @@ class Erasing(Writer):
         """Write that it is done."""
         self._day(place[0]).erasures.amend(place[1], {"done_at": stamp(self._clock()), **fields})
 
+    def still_written(self, session: str) -> list[ContentPlace]:
+        """The contents of a session, of any day, that are being written to, on the disk yet or not."""
+        return self._contents.places(session) if session != NOBODY else []
+
     def mark(self, place: ContentPlace, fields: Row) -> None:
         """Write that the content of a session in the records of a day is gone. What it says from now on is not kept."""
         day, session = place
+        if session != NOBODY:
+            self._contents.expel(session)
         if session in self._live:
             self._live[session].erased = True
-            self._contents.expel(session)
+        else:
+            self._contents.forget(session)
         self._day(day).erased.insert({"session": session, "at": stamp(self._clock()), **fields})
 
     def session_marked(self, day: str, document: int, fields: Row) -> None:

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SIM = "/v1/realtime?model=sim/gpt-realtime"
 KEEP = "{content: full, audio: wav, retention: {audio: 1d, content: 1d}}"
+WATCHED = "policies:\n  - {id: spread, when: {text: [user_text], regex: marmalade}, action: alert}\n"
 MANUAL = {"audio": {"input": {"turn_detection": None}}}
 
 
@@ -75,7 +76,7 @@ async def erase(proxy: Proxy, *words: str) -> dict[str, int]:
 
 async def test_erasing_under_a_running_proxy(tmp_path: Path, simulator: Simulator) -> None:
     async with AsyncExitStack() as stack:
-        proxy = await stack.enter_async_context(started_proxy(tmp_path, rules(simulator)))
+        proxy = await stack.enter_async_context(started_proxy(tmp_path, rules(simulator) + WATCHED))
         await talked(proxy, "first", "marmalade one")
         await talked(proxy, "second", "marmalade two")
         await recording(proxy.data, "first", "ready")
@@ -99,6 +100,11 @@ async def test_erasing_under_a_running_proxy(tmp_path: Path, simulator: Simulato
         live = await shown(proxy.data, "live")
         assert [(turn["input"], turn["output"], turn["status"]) for turn in live.turns] == [(None, None, "completed")] * 2
         assert live.session["recording"]["state"] == "erased"
+        found = LogReader(proxy.data).findings(session_id=live.session["id"])
+        assert [(row["policy"], row["excerpt"], row["content"]) for row in found] == [("spread", None, "erased")] * len(found)
+        assert live.session["findings"] == {"policy": len(found)}
+        assert len(found) >= 2
+        assert LogReader(proxy.data).findings(session_id=(await shown(proxy.data, "second")).session["id"])[0]["content"] == "erased"
         assert await erase(proxy, "--before", "2020-01-01") == {"sessions": 0, "contents": 0, "recordings": 0}
         await talked(proxy, "last", "marmalade five")
         await command("verify", "--data", str(proxy.data))
