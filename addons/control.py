@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
+from typing import Final
 from typing import Protocol
 
 import uvicorn
@@ -19,6 +20,9 @@ from addons.floods import Refused
 from addons.tap import Tap
 from realtime.framing import Close
 from store.reader import LogReader
+
+STOP_SECONDS: Final = 5
+"""How long an open request may take when the port closes; what is not read by then is cut."""
 
 
 class _Server(uvicorn.Server):
@@ -37,7 +41,10 @@ Numbers = Callable[[], Snapshot]
 
 
 class MakeApp(Protocol):
-    """Makes what answers on the control port: an ASGI application over the log, the live sessions and what ends one."""
+    """Makes what answers on the control port: an ASGI application over the log, the live sessions and what ends one.
+
+    Its `close()` ends the answers that go on without an end.
+    """
 
     def __call__(
         self,
@@ -64,6 +71,7 @@ class Control:
         self.make_app = make_app
         self.token = secrets.token_urlsafe(24)
         self.port = 0
+        self._app: Any = None
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -92,7 +100,7 @@ class Control:
             raise
         self.port = listener.getsockname()[1]
         log = self.tap.log.reader
-        app = self.make_app(
+        self._app = app = self.make_app(
             log,
             self.live,
             self.token,
@@ -103,7 +111,16 @@ class Control:
             gateway=gateway,
             hosts=(host,),
         )
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False, ws="none", loop="none")
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            ws="none",
+            loop="none",
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
         self._server = _Server(config)
         self._task = asyncio.get_running_loop().create_task(self._server.serve(sockets=[listener]), name="control port")
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
@@ -123,5 +140,6 @@ class Control:
     async def stop(self) -> None:
         """Finish open requests and close the listener."""
         if self._server is not None and self._task is not None:
+            self._app.close()
             self._server.should_exit = True
             await self._task

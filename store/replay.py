@@ -14,6 +14,7 @@ from typing import Final
 
 from store.errors import LogFormat
 from store.files import blocks
+from store.files import end_of_lines
 from store.files import open_reading
 from store.lines import DecodeError
 from store.lines import Line
@@ -78,9 +79,12 @@ class Tail:
             self.offset = base + len(block)
 
     def skip(self) -> None:
-        """Leave out what is in the file now."""
-        for _ in self.lines():
-            pass
+        """Leave out what is in the file now. Raises OSError."""
+        with _opened(self.path) as descriptor:
+            if descriptor is not None:
+                status = os.fstat(descriptor)
+                self._identity = (status.st_dev, status.st_ino)
+                self.offset = end_of_lines(descriptor)
 
 
 def _spans(block: bytes, needle: bytes) -> Iterator[tuple[int, int]]:

@@ -9,10 +9,9 @@ import asyncio
 from collections.abc import Callable
 from collections.abc import Collection
 from datetime import datetime
+from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import Any
-from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -24,77 +23,35 @@ from starlette.routing import Route
 from addons.figures import Snapshot
 from store.errors import StoreError
 from store.export.native import native
-from store.query import Order
-from store.query import Wanted
 from store.query import has_text
+from store.reader import LogReader
 from web.answers import Refused
 from web.answers import refused
+from web.dashboard import Dashboard
 from web.guard import Guard
 from web.guard import Note
+from web.listing import Listing
+from web.listing import Live
+from web.live import Watch
 from web.metrics import Metrics
+from web.pages import Gateway
 from web.pages import call_routes
 from web.query import finding_filters
 from web.query import page
 from web.query import session_filters
 from web.query import turn_filters
+from web.sessionpage import SessionPage
 from web.sound import Sound
+from web.stream import everything
 
 Record = dict[str, Any]
-Live = Callable[[], list[Record]]
 Kill = Callable[[str], bool]
 KillKey = Callable[[str], list[str]]
 Numbers = Callable[[], Snapshot]
 
 
-class SessionLog(Protocol):
-    """The part of `LogReader` that the control port uses."""
-
-    folder: Path
-
-    def sessions(
-        self,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        key: str | None = None,
-        provider: str | None = None,
-        model: str | None = None,
-        status: str | None = None,
-        session_id: str | None = None,
-        grouping: str | None = None,
-        text: str | None = None,
-        limit: int | None = 50,
-        offset: int = 0,
-        order: Order = "desc",
-    ) -> list[Record]: ...
-
-    def session(self, session: str) -> Record | None: ...
-
-    def turns(self, session: str) -> list[Record]: ...
-
-    def findings(
-        self,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        key: str | None = None,
-        provider: str | None = None,
-        model: str | None = None,
-        route: str | None = None,
-        session_id: str | None = None,
-        kind: str | None = None,
-        policy: str | None = None,
-        action: str | None = None,
-        mode: str | None = None,
-        severity: str | None = None,
-        limit: int | None = 50,
-        offset: int = 0,
-        order: Order = "desc",
-    ) -> list[Record]: ...
-
-
 def make_app(
-    log: SessionLog,
+    log: LogReader,
     live: Live,
     token: str,
     kill: Kill,
@@ -111,6 +68,7 @@ def make_app(
     the sessions that it ended. `note` is told of each request that is not let in.
     """
     control = _Control(log, live, kill, kill_key)
+    watch = Watch(log)
     app = Starlette(
         routes=[
             Route("/healthz", control.health),
@@ -122,17 +80,20 @@ def make_app(
             Route("/api/logs/sessions/{id}", control.turns),
             Route("/api/findings", control.findings),
             *Sound(log.folder.parent, control.find).routes,
+            Route("/api/live", partial(everything, watch=watch)),
+            *Dashboard(control.listing, watch, Gateway(gateway).url).routes,
+            *SessionPage(log, control.find, watch).routes,
             *call_routes(gateway),
         ],
         exception_handlers={Refused: _refused, HTTPException: _http_error, StoreError: _unreadable, Exception: _failed},
     )
-    return Guard(app, token=token, hosts=hosts, note=note)
+    return Guard(app, token=token, hosts=hosts, note=note, close=watch.close)
 
 
 class _Control:
-    def __init__(self, log: SessionLog, live: Live, kill: Kill, kill_key: KillKey) -> None:
+    def __init__(self, log: LogReader, live: Live, kill: Kill, kill_key: KillKey) -> None:
         self._log = log
-        self._live = live
+        self.listing = Listing(log, live)
         self._kill = kill
         self._kill_key = kill_key
 
@@ -143,13 +104,8 @@ class _Control:
         """`{sessions, limit, offset, order, has_more}`; each record with `live`. A live one stands as it is now."""
         part = page(request.query_params, "desc")
         conditions = session_filters(request.query_params)
-        live = {record["id"]: record for record in self._live()}
-        reach = part.offset + part.limit + 1
-        logged = await asyncio.to_thread(self._log.sessions, **conditions, limit=reach, order=part.order)
-        rows = [live.get(record["id"], record) for record in logged] + await self._unlogged(live, conditions)
-        rows.sort(key=lambda record: str(record["started_at"]), reverse=part.order == "desc")
-        shown = [{**record, "live": record["id"] in live} for record in rows[part.offset : reach]]
-        return JSONResponse({"sessions": shown[: part.limit], **part.record(), "has_more": len(shown) > part.limit})
+        shown, more = await self.listing.part(part, conditions)
+        return JSONResponse({"sessions": shown, **part.record(), "has_more": more})
 
     async def session(self, request: Request) -> Response:
         return JSONResponse(await self.find(request.path_params["id"]))
@@ -184,23 +140,12 @@ class _Control:
         key = request.path_params["id"]
         return JSONResponse({"id": key, "killed": self._kill_key(key)}, 202)
 
-    async def _unlogged(self, live: dict[str, Record], conditions: dict[str, Any]) -> list[Record]:
-        """Live sessions that fit and are not in the log, because it keeps no records or cannot be written."""
-        names = {name: value for name, value in conditions.items() if name != "text"}
-        text = conditions.get("text", "").casefold()
-        fitting = [record for record in live.values() if Wanted(**names).fits(record) and has_text(record, text)]
-        logged = await asyncio.to_thread(lambda: [self._log.session(record["id"]) for record in fitting])
-        return [record for record, found in zip(fitting, logged, strict=True) if found is None]
-
     async def find(self, session: str) -> Record:
         """The record of a session, live or past. Raises Refused 404."""
-        live = next((record for record in self._live() if record["id"] == session), None)
-        if live is not None:
-            return {**live, "live": True}
-        found = await asyncio.to_thread(self._log.session, session)
-        if found is None or found["id"] != session:
+        found = await self.listing.find(session)
+        if found is None:
             raise Refused(404, f"no session {session[:80]!r}", code="unknown_session")
-        return {**found, "live": False}
+        return found
 
 
 def _fits(

@@ -1,4 +1,7 @@
-"""Who may use the control port: the right Host (no DNS rebinding), no foreign Origin, the right token. Checked in this order."""
+"""Who may use the control port: the right Host (no DNS rebinding), no foreign Origin, the right token. Checked in this order.
+
+A browser that opens a link with the token gets a cookie for it, and the address without.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,18 @@ from starlette.types import Send
 
 from addons.floods import Refused
 from web.answers import refused
+from web.entry import Entry
+from web.entry import wants_page
+from web.rendering import page
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _OPEN: Final = frozenset({"/healthz", "/call"})
-_OPEN_BELOW: Final = "/call/"
-"""The call page and its files hold no secret; what it does, it does with the key that its reader gives it."""
+_OPEN_BELOW: Final = ("/call/", "/assets/")
+"""The call page and the files of pages hold no secret; what that page does, it does with the key that its reader gives it."""
 _HEADERS: Final = {
     "cache-control": "no-store",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -41,10 +49,13 @@ Note = Callable[[Refused], None]
 class Guard:
     """ASGI middleware in front of everything; a request it refuses reaches nothing behind it."""
 
-    def __init__(self, app: ASGIApp, *, token: str, hosts: Collection[str], note: Note) -> None:
+    def __init__(self, app: ASGIApp, *, token: str, hosts: Collection[str], note: Note, close: Callable[[], None] = lambda: None) -> None:
         self._app = app
         self._note = note
         self._token = token.encode()
+        self._entry = Entry(token)
+        self.close = close
+        """Ends the answers that go on as long as their readers like."""
         self._hosts = LOOPBACK | {host.lower() for host in hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,7 +64,10 @@ class Guard:
                 refusal = self._refusal(scope)
                 if refusal is not None:
                     self._note(_noted(scope, refusal))
-                await (refusal or self._app)(scope, receive, _with_headers(send))
+                    answer: ASGIApp = _shown(scope, refusal)
+                else:
+                    answer = self._entered(scope) or self._app
+                await answer(scope, receive, _with_headers(send))
             case "websocket":
                 await send({"type": "websocket.close", "code": 1008, "reason": "no WebSocket is served here"})
             case _:
@@ -67,7 +81,7 @@ class Guard:
         for origin in headers.getlist("origin"):
             if urlsplit(origin).netloc.lower() != hosts[0].lower():
                 return refused(403, "requests from other origins are not allowed", code="foreign_origin")
-        if _is_open(scope["path"]) or self._knows_token(scope, headers):
+        if _is_open(scope["path"]) or self._knows_token(scope, headers) or self._entry.is_in(scope["method"], headers):
             return None
         return refused(
             401, "send the token of the ready line as `Authorization: Bearer …` or ?token=…", headers={"www-authenticate": "Bearer"}
@@ -75,9 +89,29 @@ class Guard:
 
     def _knows_token(self, scope: Scope, headers: Headers) -> bool:
         scheme, _, shown = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            shown = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[-1]
+        return self._is_token(shown if scheme.lower() == "bearer" else _queried(scope))
+
+    def _is_token(self, shown: str) -> bool:
         return hmac.compare_digest(shown.strip().encode(), self._token)
+
+    def _entered(self, scope: Scope) -> Response | None:
+        """What a link with the token opens: a page at an address without it."""
+        headers = Headers(scope=scope)
+        if scope["method"] == "GET" and wants_page(headers) and self._is_token(_queried(scope)):
+            return self._entry.opened(scope, headers)
+        return None
+
+
+def _queried(scope: Scope) -> str:
+    return str(parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[-1])
+
+
+def _shown(scope: Scope, refusal: Response) -> Response:
+    """The refusal as its reader can read it."""
+    if not wants_page(Headers(scope=scope)):
+        return refusal
+    error = json.loads(bytes(refusal.body))["error"]
+    return page("refused.html", status=refusal.status_code, message=error["message"], code=error["code"])
 
 
 def _noted(scope: Scope, refusal: Response) -> Refused:

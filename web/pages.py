@@ -33,7 +33,7 @@ POLICY: Final = (
 
 def call_routes(gateway: str) -> list[Route]:
     """`/call` and its files: a page that calls through the gateway at HOST:PORT. It holds no secret and needs no token."""
-    pages = _Pages(gateway)
+    pages = Gateway(gateway)
     files = sorted(path for path in _FOLDER.iterdir() if path.suffix in _TYPES and path.name != "index.html")
     return [
         Route("/call", pages.file(_FOLDER / "index.html")),
@@ -42,7 +42,19 @@ def call_routes(gateway: str) -> list[Route]:
     ]
 
 
-class _Pages:
+def static(path: Path) -> Answer:
+    """A file of pages, read once."""
+    body = path.read_bytes()
+
+    async def answer(request: Request) -> Response:
+        return Response(body, headers={"content-type": _TYPES[path.suffix]})
+
+    return answer
+
+
+class Gateway:
+    """Where the gateway is for a reader of a page, and the pages that call through it."""
+
     def __init__(self, gateway: str) -> None:
         parts = urlsplit(f"//{gateway}")
         self._host = parts.hostname or ""
@@ -54,7 +66,7 @@ class _Pages:
         async def answer(request: Request) -> Response:
             headers = {
                 "content-type": _TYPES[path.suffix],
-                "content-security-policy": POLICY.format(gateway=self._url(request)),
+                "content-security-policy": POLICY.format(gateway=self.url(request)),
                 "permissions-policy": "microphone=(self), camera=(), geolocation=()",
             }
             return Response(body, headers=headers)
@@ -63,9 +75,9 @@ class _Pages:
 
     async def gateway(self, request: Request) -> Response:
         """`{"url"}`: where the page mints its secret and posts its offer."""
-        return JSONResponse({"url": self._url(request)})
+        return JSONResponse({"url": self.url(request)})
 
-    def _url(self, request: Request) -> str:
+    def url(self, request: Request) -> str:
         """A gateway that listens on every address is reached by the name that the page was reached by."""
         host = (request.url.hostname or "") if self._host in _EVERYWHERE else self._host
         return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"

@@ -23,6 +23,7 @@ from web.answers import Refused
 
 MAX_LIMIT: Final = 500
 DEFAULT_LIMIT: Final = 50
+_PAGED: Final = ("limit", "offset", "order")
 _TURN_STATUSES: Final = ("completed", "cancelled", "incomplete", "failed", "interrupted")
 
 
@@ -49,7 +50,7 @@ def page(given: Mapping[str, str], order: Order) -> Page:
 
 def session_filters(given: Mapping[str, str]) -> dict[str, Any]:
     """Conditions for `LogReader.sessions`. A grouping id wins over a session id. Raises Refused 400."""
-    _known(given, (*_SESSION, "parent_request_id"))
+    known(given, (*_SESSION, "parent_request_id", *_PAGED))
     made = {name: read(name, given[name]) for name, read in _SESSION.items() if name in given}
     if "parent_request_id" in given:
         made["grouping"] = given["parent_request_id"]
@@ -59,22 +60,22 @@ def session_filters(given: Mapping[str, str]) -> dict[str, Any]:
 
 def turn_filters(given: Mapping[str, str]) -> dict[str, Any]:
     """Conditions on turns. Raises Refused 400."""
-    _known(given, _TURN)
+    known(given, (*_TURN, *_PAGED))
     return {name: read(name, given[name]) for name, read in _TURN.items() if name in given}
 
 
 def finding_filters(given: Mapping[str, str]) -> dict[str, Any]:
     """Conditions for `LogReader.findings`. Raises Refused 400."""
-    _known(given, _FINDING)
+    known(given, (*_FINDING, *_PAGED))
     return {name: read(name, given[name]) for name, read in _FINDING.items() if name in given}
 
 
-def _known(given: Mapping[str, str], filters: Collection[str]) -> None:
-    """A misspelt filter must not read as no filter."""
-    known = (*filters, "limit", "offset", "order", "token")
+def known(given: Mapping[str, str], filters: Collection[str]) -> None:
+    """A misspelt filter must not read as no filter. Raises Refused 400."""
+    names = (*filters, "token")
     for name in given:
-        if name not in known:
-            raise Refused(400, f"unknown parameter {name[:40]!r}; known: {', '.join(known)}", param=name[:40])
+        if name not in names:
+            raise Refused(400, f"unknown parameter {name[:40]!r}; known: {', '.join(names)}", param=name[:40])
 
 
 def _text(name: str, value: str) -> str:

@@ -22,7 +22,7 @@ from web.ranges import file_answer
 Find = Callable[[str], Awaitable[dict[str, Any]]]
 """The record of a session. Raises Refused 404."""
 
-_STATES: Final = {
+STATES: Final = {
     None: "its sound was not recorded; log.audio in rules.yaml says whether sound is",
     "recording": "its sound is being recorded; it can be heard when the session is over",
     "making": "its sound is being made ready; try again in a moment",
@@ -30,6 +30,7 @@ _STATES: Final = {
     "failed": "its sound could not be stored",
     "erased": "its sound was erased, or log.retention.audio is over",
 }
+"""Why the sound of a recording in this state is not there; those that are `ready` have theirs."""
 
 
 class Sound:
@@ -63,7 +64,7 @@ class Sound:
         record = await self._find(request.path_params["id"])
         recording = record.get("recording") or {}
         if (state := recording.get("state")) != "ready":
-            raise Refused(404, f"session {record['id']}: {_STATES[state]}", code="no_audio")
+            raise Refused(404, f"session {record['id']}: {STATES[state]}", code="no_audio")
         try:
             folder = soundfolder.relative(record["started_at"], record["id"])
             descriptor = await asyncio.to_thread(soundfolder.open_product, self._data, folder, name)

@@ -1,0 +1,100 @@
+"""The pages: what a browser shows of the log and of live sessions. Each has a twin in JSON at the same address with `.json`."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.responses import Response
+from starlette.routing import Route
+
+from store.filters import BOUNDS
+from store.filters import SESSION
+from store.filters import BadFilter
+from store.filters import Filter
+from store.filters import parsed
+from web.answers import Refused
+from web.listing import Listing
+from web.listing import fits
+from web.live import Change
+from web.live import Watch
+from web.pages import static
+from web.query import known
+from web.query import page as part_of
+from web.rendering import page
+from web.rendering import render
+from web.stream import events
+
+_ASSETS: Final = Path(__file__).parent / "assets"
+_NAMES: Final = (*SESSION, *BOUNDS)
+
+
+class Dashboard:
+    """The list of sessions and what belongs to it. `gateway` gives the URL of that door for a request."""
+
+    def __init__(self, listing: Listing, watch: Watch, gateway: Any) -> None:
+        self._listing = listing
+        self._watch = watch
+        self._gateway = gateway
+        self.routes = [
+            Route("/", self.sessions),
+            Route("/sessions", self.sessions),
+            Route("/sessions.json", self.sessions_json),
+            Route("/live/sessions", self.rows),
+            *(Route(f"/assets/{path.name}", static(path)) for path in sorted(_ASSETS.iterdir())),
+        ]
+
+    async def sessions(self, request: Request) -> Response:
+        """The list; a filter that cannot be understood is shown with what is wrong about it."""
+        part = _part(request)
+        q = request.query_params.get("q", "")
+        shown: dict[str, Any] = {"q": q, "page": part, "gateway": self._gateway(request), "names": _NAMES, "wrong": None}
+        try:
+            sessions, more = await self._listing.part(part, _conditions(parsed(q, SESSION, datetime.now(UTC))))
+        except BadFilter as error:
+            shown["wrong"] = {"message": str(error), "hint": error.hint}
+            sessions, more = [], False
+        return await asyncio.to_thread(page, "sessions.html", status=400 if shown["wrong"] else 200, sessions=sessions, more=more, **shown)
+
+    async def sessions_json(self, request: Request) -> Response:
+        """`{sessions, q, limit, offset, order, has_more}`."""
+        part = _part(request)
+        sessions, more = await self._listing.part(part, _conditions(_filter(request)))
+        return JSONResponse({"sessions": sessions, "q": request.query_params.get("q", ""), **part.record(), "has_more": more})
+
+    async def rows(self, request: Request) -> Response:
+        """Sessions as they change, as rows of the list: `{id, html, place}`."""
+        known(request.query_params, ("q",))
+        conditions = _conditions(_filter(request))
+        return events(self._watch, lambda kind, session: kind == "session", lambda change: _row(change, conditions))
+
+
+def _row(change: Change, conditions: dict[str, Any]) -> dict[str, Any]:
+    """`place` is `new` where the session fits, `gone` where it does not, `known` where that hangs on texts that are not looked at here."""
+    if not fits(change.record, {**conditions, "text": None}):
+        return {"id": change.session, "html": "", "place": "gone"}
+    place = "new" if fits(change.record, conditions) else "known"
+    return {"id": change.session, "html": render("session_row.html", session=change.record), "place": place}
+
+
+def _part(request: Request) -> Any:
+    known(request.query_params, ("q", "limit", "offset", "order"))
+    return part_of(request.query_params, "desc")
+
+
+def _filter(request: Request) -> Filter:
+    """Raises Refused 400."""
+    try:
+        return parsed(request.query_params.get("q", ""), SESSION, datetime.now(UTC))
+    except BadFilter as error:
+        raise Refused(400, f"{error}; {error.hint}", param="q") from None
+
+
+def _conditions(wanted: Filter) -> dict[str, Any]:
+    return {"globs": wanted.globs, "since": wanted.since, "until": wanted.until, "text": wanted.text}

@@ -1,0 +1,125 @@
+"""Pages from templates: everything that comes from records is escaped, and nothing a page loads comes from elsewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from typing import Final
+
+from jinja2 import ChainableUndefined
+from jinja2 import Environment
+from jinja2 import FileSystemLoader
+from markupsafe import Markup
+from markupsafe import escape
+from starlette.responses import HTMLResponse
+from starlette.responses import Response
+
+from store import cells
+from store.query import status_of
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+"""Content-Security-Policy: no inline script or style, no other server."""
+
+SLOW_MS: Final = 1_200.0
+"""The first audio that fills the height of a sparkline."""
+
+PAGES: Final = (("sessions", "/", "Sessions"), ("call", "/call", "Call"))
+"""Name, address and words of what every page leads to."""
+
+_UNSEEN: Final = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\xad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\U000e0000-\\U000e007f\\ud800-\\udfff]"
+)
+"""Control and format characters: what changes how text looks without being seen; tab and line feed are text."""
+
+
+def text(value: object) -> Markup:
+    """A text of the wire as it may stand in a page: escaped, in its own direction, what cannot be seen shown by its number."""
+    shown = _UNSEEN.sub(lambda found: f'<span class="unseen">{ord(found[0]):04X}</span>', str(escape(str(value))))
+    return Markup("<bdi>{}</bdi>").format(Markup(shown))  # noqa: S704 - escaped above
+
+
+def dollars(found: dict[str, Any] | None) -> str:
+    """As `cells.cost`, with as many digits as one looks at in a list."""
+    if not found or found.get("usd") is None:
+        return cells.cost(found)
+    usd, more = found["usd"], "+" if found.get("partial") else ""
+    return f"${usd:,.2f}{more}" if usd >= 10 else f"${usd:.4f}{more}"
+
+
+def count(value: Any) -> str:
+    """A number as one reads it, with thin spaces; a dash where there is none."""
+    return f"{value:,.0f}".replace(",", "\u202f") if isinstance(value, int | float) else "–"
+
+
+def seconds(value: Any) -> str:
+    """A time within a session: minutes, seconds and tenths."""
+    return f"{int(value // 60)}:{value % 60:04.1f}" if isinstance(value, int | float) else "–"
+
+
+def amount(value: Any) -> str:
+    """Of a bill: dollars with all their digits, `unpriced` where no price is known."""
+    return f"${value:.6f}" if isinstance(value, int | float) else "unpriced"
+
+
+def spark(values: list[float], width: int = 64, height: int = 18) -> str:
+    """The path of an SVG with a bar for each latency: one scale for all sessions, which only those beyond it leave."""
+    top = max([*values, SLOW_MS])
+    step = min(4.0, width / max(1, len(values)))
+    return "".join(
+        f"M{index * step + step / 2:.1f} {height}V{height - max(1.0, value / top * (height - 1)):.1f}" for index, value in enumerate(values)
+    )
+
+
+def day(moment: str) -> str:
+    """The local day of a moment."""
+    return f"{cells.moment(moment).astimezone():%-d %b}"
+
+
+def time_of_day(moment: str) -> str:
+    """Local, to the second."""
+    return f"{cells.moment(moment).astimezone():%H:%M:%S}"
+
+
+def how_ended(record: dict[str, Any]) -> str:
+    """Why a session is over, in words."""
+    close = record.get("close") or {}
+    return close.get("reason") or _BY.get(str(close.get("side")), "ended")
+
+
+_BY: Final = {"client": "by the app", "upstream": "by the provider", "proxy": "by the proxy"}
+
+ENVIRONMENT: Final = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=ChainableUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+ENVIRONMENT.filters |= {
+    "text": text,
+    "dollars": dollars,
+    "count": count,
+    "spark": spark,
+    "seconds": seconds,
+    "amount": amount,
+    "day": day,
+    "time": time_of_day,
+    "how_ended": how_ended,
+    "status": status_of,
+    **{name: getattr(cells, name) for name in ("clock", "duration", "ending", "latency", "moment", "recorded", "found")},
+}
+ENVIRONMENT.globals["pages"] = lambda: PAGES
+
+
+def render(template: str, **values: Any) -> str:
+    """A template, or a part of a page, as HTML."""
+    return ENVIRONMENT.get_template(template).render(**values)
+
+
+def page(template: str, *, status: int = 200, **values: Any) -> Response:
+    """A whole page."""
+    return HTMLResponse(render(template, **values, status=status), status, {"content-security-policy": POLICY})
