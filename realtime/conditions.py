@@ -14,6 +14,8 @@ from typing import Any
 from typing import NamedTuple
 
 from realtime.detectors import Detector
+from realtime.detectors import members
+from realtime.detectors.sieve import Seeker
 from realtime.jsonpath import Path
 from realtime.regex import Regex
 
@@ -33,8 +35,8 @@ class Span(NamedTuple):
     detector: str
 
 
-Detect = Callable[[str | Detector, str], tuple[Span, ...]]
-"""What a detector, named or given, finds in a text."""
+Detect = Callable[[Detector, str], tuple[Span, ...]]
+"""What a detector finds in a text."""
 Search = Callable[[Regex, str], tuple[Span, ...]]
 """What a pattern finds in a text."""
 
@@ -62,6 +64,10 @@ class Condition:
     """Whether it reads what is said, also where a text comes in pieces."""
     looks_at_values: bool = field(init=False)
     """Whether it needs to read the message, not just to weigh it."""
+    detectors: tuple[Detector, ...] = field(init=False)
+    """Each of `detect`, the members of a group one by one."""
+    seekers: frozenset[Seeker] = field(init=False)
+    """What has to find something in the words of a message; empty where the values at a path count, or all of them."""
 
     def concerns(self, from_client: bool, event_type: str) -> bool:
         """Whether messages of this direction and type can meet it."""
@@ -73,6 +79,9 @@ class Condition:
         words = self.at is None and (self.texts is not None or self.regex is not None or bool(self.detect))
         object.__setattr__(self, "looks_for_words", words)
         object.__setattr__(self, "looks_at_values", words or self.at is not None)
+        object.__setattr__(self, "detectors", tuple(member for name in self.detect for member in members(name)))
+        seekers = {*self.detectors, *([self.regex] if self.regex is not None else [])}
+        object.__setattr__(self, "seekers", frozenset(seekers) if self.at is None else frozenset())
 
     def weighs(self, size: int) -> bool:
         """Whether a message of so many bytes meets it, as far as its size is tested."""
@@ -92,7 +101,7 @@ class Condition:
         matched = search(self.regex, text) if self.regex is not None else ()
         if self.regex is not None and not matched:
             return None
-        detected = tuple(span for name in self.detect for span in detect(name, text))
+        detected = tuple(span for detector in self.detectors for span in detect(detector, text))
         return None if self.detect and not detected else (*matched, *detected)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 from typing import Final
@@ -11,6 +12,9 @@ import re2
 
 _OPTIONS: Final = re2.Options()
 _OPTIONS.log_errors = False
+_TOGETHER: Final = re2.Options()
+_TOGETHER.log_errors = False
+_TOGETHER.max_mem = 64 << 20
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -35,6 +39,11 @@ class Regex:
         except re2.error as error:
             raise _fault(pattern, error) from None
 
+    @property
+    def size(self) -> int:
+        """How many instructions the pattern takes."""
+        return int(self._compiled.programsize)
+
     def search(self, text: str) -> bool:
         """Whether the pattern matches anywhere in `text`."""
         return self._compiled.search(_searchable(text)) is not None
@@ -42,6 +51,31 @@ class Regex:
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Start and end of every match, in characters of `text`, left to right, not overlapping."""
         return (match.span() for match in self._compiled.finditer(_searchable(text)))
+
+
+class Regexes:
+    """Several patterns that are looked for in one pass."""
+
+    __slots__ = ("_compiled",)
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        """Raises PatternError where RE2 refuses one of them, or has no room for all of them together."""
+        made = re2.Set.SearchSet(_TOGETHER)
+        try:
+            for pattern in ("", *patterns):
+                made.Add(pattern)
+            made.Compile()
+        except re2.error as error:
+            raise PatternError(str(error), 0) from None
+        self._compiled: Any = made
+
+    def found(self, text: str) -> list[int] | None:
+        """The numbers of the patterns that match anywhere in `text`; None where RE2 gave up.
+
+        A pattern that always matches is among them, since RE2 says that nothing matches where it runs out of memory.
+        """
+        found = self._compiled.Match(_searchable(text))
+        return [number - 1 for number in found if number] if 0 in found else None
 
 
 def _searchable(text: str) -> str:

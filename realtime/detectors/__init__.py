@@ -10,8 +10,9 @@ from realtime.detectors.detector import Finding
 from realtime.detectors.reading import Reading
 from realtime.detectors.reading import find
 from realtime.detectors.reading import longest
+from realtime.detectors.reading import members
 from realtime.detectors.table import DETECTORS
 from realtime.detectors.wordlist import WORDS
 from realtime.detectors.wordlist import word_list
 
-__all__ = ["DETECTORS", "WORDS", "Detector", "Finding", "Reading", "find", "longest", "word_list"]
+__all__ = ["DETECTORS", "WORDS", "Detector", "Finding", "Reading", "find", "longest", "members", "word_list"]

@@ -42,12 +42,12 @@ _VERBS: Final = frozenset[str]().union(*(language.verbs for language in LANGUAGE
 
 _PART: Final = rf"(?:\b[a-z]\s)*\b[\p{{L}}0-9][\p{{L}}0-9._+-]*(?:\s(?:{_NUMBERS}|[0-9]{{1,6}}|[a-z]))*"
 _PARTS: Final = rf"{_PART}(?:(?:\s(?:{_SIGNS})\s|\s?\.\s?){_PART})*"
-_ADDRESS: Final = Regex(rf"(?i){_PARTS}(?:\s(?:{_AT})\s|\s?@\s?){_PARTS}(?:\s(?:{_DOTS})\s|\s?\.\s?)(?:{_ENDS})\b")
+ADDRESS: Final = Regex(rf"(?i){_PARTS}(?:\s(?:{_AT})\s|\s?@\s?){_PARTS}(?:\s(?:{_DOTS})\s|\s?\.\s?)(?:{_ENDS})\b")
 
 
 def addresses_said(text: str) -> Iterator[View]:
     """`text` with its spoken addresses as they are written; nothing where it has none."""
-    pieces = [piece for start, end in _ADDRESS.spans(text) for piece in _pieces(text, _words(text, start, end))]
+    pieces = [piece for start, end in ADDRESS.spans(text) for piece in _pieces(text, _words(text, start, end))]
     if pieces:
         yield View(text, pieces)
 

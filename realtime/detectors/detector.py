@@ -8,6 +8,7 @@ from typing import Literal
 from typing import Protocol
 
 from realtime.detectors.view import View
+from realtime.regex import Regex
 
 Confidence = Literal["high", "medium", "low"]
 """high: check digits or an unmistakable shape; medium: a shape with words around it; low: words or grouping alone."""
@@ -24,6 +25,11 @@ class Finding:
 
 class Form(Protocol):
     """One way in which a value is written."""
+
+    @property
+    def candidates(self) -> tuple[Regex, ...] | None:
+        """Patterns of which one matches wherever there is such a value; None where no patterns can say that."""
+        ...
 
     def spans(self, view: View) -> Iterator[tuple[int, int]]:
         """Start and end of each value in the characters of `view.text`."""

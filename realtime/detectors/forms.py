@@ -63,6 +63,11 @@ class Pattern:
     check: Check = always
     around: Around = ANYWHERE
 
+    @property
+    def candidates(self) -> tuple[Regex, ...]:
+        """As `Form.candidates`."""
+        return (self.candidate,)
+
     def spans(self, view: View) -> Iterator[tuple[int, int]]:
         """As `Form.spans`."""
         if not self.around.possible(view):
@@ -91,6 +96,11 @@ class Digits:
     around: Around = ANYWHERE
     whole: bool = False
     dictated: bool = False
+
+    @property
+    def candidates(self) -> tuple[Regex, ...]:
+        """As `Form.candidates`."""
+        return (RUN,)
 
     def spans(self, view: View) -> Iterator[tuple[int, int]]:
         """As `Form.spans`."""

@@ -30,7 +30,7 @@ class Reading:
     __slots__ = ("_found", "_said", "_text", "_view")
 
     def __init__(self, text: str) -> None:
-        self._text = _plain(text)
+        self._text = plain(text)
         self._view = View(self._text)
         self._said: tuple[View, ...] | None = None
         self._found: dict[Detector, tuple[Finding, ...]] = {}
@@ -42,10 +42,11 @@ class Reading:
         Raises KeyError for an unknown name.
         """
         for name in names:
-            for detector in DETECTORS[name] if isinstance(name, str) else (name,):
-                yield from self._of(detector)
+            for detector in members(name):
+                yield from self.of(detector)
 
-    def _of(self, detector: Detector) -> tuple[Finding, ...]:
+    def of(self, detector: Detector) -> tuple[Finding, ...]:
+        """What one detector finds."""
         found = self._found.get(detector)
         if found is None:
             views = (self._view, *self._spoken()) if detector.spoken else (self._view,)
@@ -59,7 +60,7 @@ class Reading:
         return self._said
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """`text` with digits of all scripts, spaces and dashes as in ASCII, character for character."""
     return text if text.isascii() or _FOREIGN.isdisjoint(text) else text.translate(_PLAIN)
 
@@ -76,6 +77,11 @@ def _apart(spans: list[tuple[int, int]], longest: int) -> list[tuple[int, int]]:
     return made
 
 
+def members(name: str | Detector) -> tuple[Detector, ...]:
+    """The detectors that a name stands for. Raises KeyError for an unknown one."""
+    return DETECTORS[name] if isinstance(name, str) else (name,)
+
+
 def find(text: str, names: Iterable[str | Detector]) -> Iterator[Finding]:
     """As `Reading(text).find(names)`."""
     return Reading(text).find(names)
@@ -87,5 +93,4 @@ def longest(names: Iterable[str | Detector]) -> int:
     Keys, tokens and PEM blocks have no end of their own: this is how much of one is expected, and more is found where it is there.
     Raises KeyError for an unknown name.
     """
-    of = (DETECTORS[name] if isinstance(name, str) else (name,) for name in names)
-    return max((detector.longest for detectors in of for detector in detectors), default=0)
+    return max((detector.longest for name in names for detector in members(name)), default=0)

@@ -27,6 +27,8 @@ _TOKEN: Final = re.compile(r"[0-9]+|[^\W\d_]+|\S")
 _INSIDE: Final = frozenset(("", " ", "-", "'", "’"))
 """What may stand between the words of one phrase."""
 _BETWEEN: Final = r"[\s,.;:…'’–—-]{1,4}"
+_START, _END = r"(?:^|[^\p{L}])", r"(?:[^\p{L}]|$)"
+"""A word's ends; those of RE2 know ASCII only."""
 
 
 class Token(NamedTuple):
@@ -105,7 +107,8 @@ class Speech:
         others = (*language.pauses, *(word for phrase in (*language.numbers, *language.signs) for word in phrase))
         item = rf"(?:{alternatives(others)}|\b(?:[0-9]{{1,19}}|[a-z])\b)"
         signs = alternatives(phrase[0] for phrase in language.signs)
-        self.gate = rf"(?:{first}){_BETWEEN}(?:{first}|{signs}|[0-9])|[0-9]{_BETWEEN}(?:{first})"
+        said = rf"(?:{first}|{signs}){_END}"
+        self.gate = rf"{_START}(?:{first}){_BETWEEN}(?:{said}|[0-9])|[0-9]{_BETWEEN}(?:{first}){_END}"
         self._gate = Regex(f"(?i){self.gate}")
         self._run = Regex(f"(?i){item}(?:(?:{_BETWEEN}){item})+")
 
@@ -176,10 +179,11 @@ def alternatives(words: Iterable[str]) -> str:
 
 
 _SPEECH: Final = tuple(Speech(language) for language in LANGUAGES)
-_GATE: Final = Regex(f"(?i){'|'.join(speech.gate for speech in _SPEECH)}")
+GATE: Final = Regex(f"(?i){'|'.join(speech.gate for speech in _SPEECH)}")
+"""Matches wherever any number is said."""
 
 
 def numbers_said(text: str) -> Iterator[View]:
     """`text` as each language reads it that finds a number said in it."""
-    if _GATE.search(text):
+    if GATE.search(text):
         yield from (view for speech in _SPEECH if (view := speech.read(text)) is not None)

@@ -36,6 +36,11 @@ class Words:
     begins: tuple[Regex, ...]
     inside: tuple[Regex, ...]
 
+    @property
+    def candidates(self) -> tuple[Regex, ...]:
+        """As `Form.candidates`; those of `begins` match the folded text."""
+        return (*self.inside, *self.begins)
+
     def spans(self, view: View) -> Iterator[tuple[int, int]]:
         """As `Form.spans`."""
         for pattern in self.inside:

@@ -32,7 +32,6 @@ from realtime.policies.release import settled
 from realtime.policies.streams import Streams
 from realtime.policies.streams import watches
 from realtime.policies.trace import Trace
-from realtime.policies.trace import stops
 from realtime.policies.view import View
 from realtime.texts import Text
 from realtime.texts import ended
@@ -54,10 +53,12 @@ class Case:
         """Whether nothing more is to be asked, though the message is not stopped."""
         self._frame = frame
         self._now = now
-        self._view = View(dialect, frame, policies)
+        self._view = View(dialect, frame, known.sieve)
         self._answer = ended(dialect, frame)
         self._fed = streams.feed(self._view.texts, frame, now, policies)
         self._closed = streams.closed_by(self._view.texts, self._answer, frame)
+        self._pieces = {text.keys for text in self._view.texts if text.part in ("delta", "draft")} if self._fed else set()
+        """Where the message has pieces of a text, which are looked at as a part of it."""
         self._recalled = {policy.id: texts for policy in known.policies if policy.redacts and (texts := self._recall(policy))}
         self._asked: tuple[Policy, ...] = (*policies, *(policy for policy in known.policies if policy.id in self._recalled))
         self._changes = Changes()
@@ -74,15 +75,27 @@ class Case:
 
     def _judged(self, clock: Callable[[], float], budget: float, doubt: str | None) -> Verdict | None:
         started = clock() if self._asked else 0.0
-        for number, policy in enumerate(self._asked):
+        asked = self._asked
+        if doubt is None and self._is_clean() and clock() - started <= budget:
+            asked = (*self._policies.others, *self._asked[len(self._policies) :])
+        for number, policy in enumerate(asked):
             late = number and clock() - started > budget
-            stopped = self._late(self._asked[number:], budget) if late else self._ask(policy, doubt)
+            stopped = self._late(asked[number:], budget) if late else self._ask(policy, doubt)
             if stopped is not None:
                 self._streams.drop([*self._fed, *self._closed])
                 return stopped
             if self._over:
                 break
         return self._outcome()
+
+    def _is_clean(self) -> bool:
+        """Whether no policy that looks for words finds any, so that these need not be asked one by one."""
+        view, scan = self._view, self._view.scan
+        if len(self._policies.others) == len(self._policies) or any(passage.allowed for passage in self._fed):
+            return False
+        wholes = (text.value for text in view.texts if text.part in ("whole", "final"))
+        passages = (passage.text for passage in self._fed)
+        return all(scan.is_clean(text) for text in (*passages, *wholes)) and all(found[0] in self._pieces for found in view.suspects)
 
     def _ask(self, policy: Policy, doubt: str | None) -> Verdict | None:
         """Ask one policy; a Verdict only where the message is stopped."""
@@ -115,9 +128,8 @@ class Case:
             return view.at(condition.at)
         if condition.texts is not None:
             return view.of_kinds(condition.texts)
-        if condition.regex is not None and view.without_patterns:
-            return ()
-        return view.strings if not self._fed else [found for found in view.strings if found[0] not in self._pieces]
+        strings = view.suspects if condition.seekers else view.strings
+        return strings if not self._pieces else [found for found in strings if found[0] not in self._pieces]
 
     def _in_values(self, policy: Policy, values: Iterable[tuple[Keys, Any]]) -> list[Match]:
         spans, scan = policy.condition.spans, self._view.scan
@@ -133,11 +145,6 @@ class Case:
                 spans = condition.spans(passage.text, scan.search, scan.detect)
                 if spans is not None and (new := passage.first_new(policy, spans)) is not None:
                     yield Match(passage.keys, passage.text, new, passage)
-
-    @property
-    def _pieces(self) -> set[Keys]:
-        """Where the message has pieces of a text, which are looked at as a part of it."""
-        return {text.keys for text in self._view.texts if text.part in ("delta", "draft")}
 
     def _recall(self, policy: Policy) -> list[Text]:
         """The whole texts of which a policy that does not concern this message redacts, or redacted, the pieces."""
@@ -197,7 +204,7 @@ class Case:
         """The time is up before all policies were asked."""
         self._over = True
         why = f"{len(rest)} policies were not asked within {budget * 1000:.1f} ms"
-        self.traces += [Trace(policy.id, None, stops(policy), answer_of(self._frame)) for policy in rest]
+        self.traces += [traced(policy, Match(), None, self._frame) for policy in rest]
         stopping = [policy for policy in rest if policy.enforced and policy.on_error == "block"]
         return self._failed((stopping or rest)[0], why)
 
@@ -211,8 +218,8 @@ class Case:
             self.hits.append(hit(policy, self._frame, keys=match.keys, kind=text.kind if text else None, response_id=answer))
 
     def _trace(self, policy: Policy, match: Match) -> Trace:
-        text = self._text_at(match.keys)
-        return traced(policy, match, match.passage.stream.kind if match.passage is not None else text and text.kind, self._frame)
+        of = match.passage.stream if match.passage is not None else self._text_at(match.keys)
+        return traced(policy, match, of.kind if of is not None else None, self._frame)
 
     def _text_at(self, keys: Keys | None) -> Text | None:
         return next((text for text in self._view.texts if text.keys == keys), None)

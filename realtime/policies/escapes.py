@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -21,15 +23,22 @@ _SIGN: Final = re.compile(
 Find = Callable[[str], tuple[Span, ...]]
 
 
-def found_through_escapes(text: str, find: Find) -> tuple[Span, ...]:
-    """What `find` finds in `text`, as it is written and as it reads with its escapes resolved; whole escapes only."""
-    if "\\" not in text:
-        return find(text)
-    signs = [(sign.start(), sign[0]) for sign in _SIGN.finditer(text)]
-    starts = [*(start for start, _ in signs), len(text)]
-    plain = "".join(_resolved(sign) for _, sign in signs)
-    through = [Span(starts[span.start], starts[span.end], span.detector) for span in find(plain)]
-    return tuple(dict.fromkeys([*through, *(_aligned(span, starts) for span in find(text))]))
+class Escaped:
+    """A text with escapes. `plain` is what it says, where `starts` are the places of its characters in the text."""
+
+    __slots__ = ("plain", "starts", "text")
+
+    def __init__(self, text: str) -> None:
+        signs = [(sign.start(), sign[0]) for sign in _SIGN.finditer(text)]
+        self.text = text
+        self.starts = [*(start for start, _ in signs), len(text)]
+        self.plain = "".join(_resolved(sign) for _, sign in signs)
+
+    def found(self, find: Find) -> tuple[Span, ...]:
+        """What `find` finds in the text, as it is written and as it reads; whole escapes only."""
+        starts = self.starts
+        through = [Span(starts[span.start], starts[span.end], span.detector) for span in find(self.plain)]
+        return tuple(dict.fromkeys([*through, *(_aligned(span, starts) for span in find(self.text))]))
 
 
 def _resolved(sign: str) -> str:
@@ -38,13 +47,8 @@ def _resolved(sign: str) -> str:
 
 def _aligned(span: Span, starts: list[int]) -> Span:
     """The span widened to whole escapes."""
-    cut = set(starts)
-    start, end = span.start, span.end
-    while start not in cut:
-        start -= 1
-    while end not in cut:
-        end += 1
-    return Span(start, end, span.detector)
+    start, end = bisect_right(starts, span.start) - 1, bisect_left(starts, span.end)
+    return Span(starts[start], starts[end], span.detector)
 
 
 _BEGINS_JSON: Final = re.compile(r"\{[\"}]?|\[[\[{\"\]0-9-]?")

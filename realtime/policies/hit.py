@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from realtime.conditions import Span
 from realtime.detectors import DETECTORS
+from realtime.detectors import Detector
 from realtime.detectors import find
+from realtime.detectors.sieve import Sieve
 from realtime.frame import Frame
 from realtime.jsonpath import Keys
 from realtime.jsonpath import written
@@ -88,9 +91,16 @@ def excerpt(text: str, found: Iterable[Span], *, open_end: bool = False) -> str:
     low, high = max(start - _AROUND, 0), end if open_end else end + _AROUND
     near = text[low:high]
     inside = [Span(max(span.start - low, 0), min(span.end - low, len(near)), span.detector) for span in spans]
-    masked, place = _masked(near, [*inside, *(Span(f.start, f.end, f.detector) for f in find(near, DETECTORS))], start - low)
+    others = (Span(found.start, found.end, found.detector) for found in find(near, _every().left(near)))
+    masked, place = _masked(near, [*inside, *others], start - low)
     first = max(min(place - EXCERPT // 2, len(masked) - EXCERPT), 0)
     return masked[first : first + EXCERPT].encode(errors="replace").decode()
+
+
+@cache
+def _every() -> Sieve[Detector]:
+    """Which of all detectors may find something."""
+    return Sieve(detector for detectors in DETECTORS.values() for detector in detectors)
 
 
 def _masked(text: str, spans: list[Span], place: int) -> tuple[str, int]:

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import replace
+from functools import cached_property
 from typing import Final
 from typing import Literal
 
 from realtime.conditions import Condition
-from realtime.regex import PatternError
-from realtime.regex import Regex
+from realtime.detectors.sieve import Seeker
+from realtime.detectors.sieve import Sieve
 from realtime.texts import SOUND
 
 Action = Literal["allow", "redact", "block", "close", "tag", "alert"]
@@ -63,24 +64,15 @@ class Policy:
 
 
 class Applicable(tuple[Policy, ...]):
-    """Policies for messages of one kind. `patterns` finds something wherever one of their patterns does; None: ask each."""
+    """Policies for messages of one kind. `others` are those that may match where no pattern and no detector finds anything."""
 
-    patterns: Regex | None = None
+    others: tuple[Policy, ...] = ()
 
     @classmethod
     def of(cls, policies: Iterable[Policy]) -> Applicable:
         made = cls(policies)
-        distinct = {policy.condition.regex.pattern: None for policy in made if policy.condition.regex is not None}
-        if len(distinct) > 1:
-            made.patterns = _any_of(distinct)
+        made.others = tuple(policy for policy in made if not policy.condition.seekers)
         return made
-
-
-def _any_of(patterns: Iterable[str]) -> Regex | None:
-    try:
-        return Regex("|".join(f"(?:{pattern})" for pattern in patterns))
-    except PatternError:
-        return None
 
 
 class PolicySet:
@@ -90,6 +82,11 @@ class PolicySet:
         self.policies = tuple(replace(policy, mode="monitor") if monitor else policy for policy in policies)
         self._known: dict[tuple[bool, str], Applicable] = {}
         self._made: dict[tuple[int, ...], Applicable] = {}
+
+    @cached_property
+    def sieve(self) -> Sieve[Seeker]:
+        """What all of their patterns and detectors leave untouched."""
+        return Sieve(seeker for policy in self.policies for seeker in policy.condition.seekers)
 
     def of(self, from_client: bool, event_type: str) -> Applicable:
         """The policies that can apply to messages of this direction and type; () where nothing needs to be looked at."""

@@ -24,7 +24,7 @@ def release(passage: Passage, streams: Streams, dialect: str, now: float, *, eve
     """A message with the words that may leave now, all of them or those that waited long enough; None where there are none."""
     if not passage.holds or passage.frame is None:
         return None, []
-    value, hits = settled(passage, streams, Scan(None), now, everything=everything)
+    value, hits = settled(passage, streams, Scan(), now, everything=everything)
     return (_message(passage, passage.frame, dialect, value) if value else None), hits
 
 
@@ -56,6 +56,8 @@ def _wanted(passage: Passage, scan: Scan) -> tuple[list[Redaction], dict[str, st
     """What the policies redact. One that fails and may not pass redacts everything; why it failed, by its id."""
     wanted: list[Redaction] = []
     failures: dict[str, str] = {}
+    if scan.is_clean(passage.text):
+        return wanted, failures
     for policy in passage.redactors:
         try:
             wanted += [Redaction(*span[:2], policy, span.detector) for span in _spans(policy, passage.text, scan)]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 from typing import Final
 
 from realtime.conditions import Span
 from realtime.detectors import Detector
 from realtime.detectors import Reading
+from realtime.detectors.sieve import Seeker
+from realtime.detectors.sieve import Sieve
 from realtime.frame import AROUND_JSON
 from realtime.frame import Frame
 from realtime.frame import may_be_json
@@ -20,8 +20,8 @@ from realtime.jsonpath import Found
 from realtime.jsonpath import Path
 from realtime.jsonpath import descend
 from realtime.jsonpath import locate
-from realtime.policies.escapes import found_through_escapes
-from realtime.policies.policy import Applicable
+from realtime.policies.escapes import Escaped
+from realtime.policies.escapes import Find
 from realtime.regex import Regex
 from realtime.texts import Text
 from realtime.texts import is_sound
@@ -31,84 +31,92 @@ _NOTHING: Final[tuple[Span, ...]] = ()
 
 
 class Scan:
-    """Searches texts for patterns and detectors, each text once for each. `patterns` finds something where any pattern does."""
+    """Searches texts for patterns and detectors, each text once for each; only for what its sieve leaves."""
 
-    __slots__ = ("_detected", "_done", "_patterns", "_readings", "_some")
+    __slots__ = ("_escaped", "_found", "_left", "_readings", "_sieve")
 
-    def __init__(self, patterns: Regex | None) -> None:
-        self._patterns = patterns
-        self._done: dict[tuple[str, str], tuple[Span, ...]] = {}
+    def __init__(self, sieve: Sieve[Seeker] | None = None) -> None:
+        self._sieve = sieve
+        self._left: dict[str, frozenset[Seeker]] = {}
+        self._found: dict[tuple[Seeker, str], tuple[Span, ...]] = {}
         self._readings: dict[str, Reading] = {}
-        self._some: dict[str, bool] = {}
-        self._detected: dict[tuple[str | Detector, str], tuple[Span, ...]] = {}
+        self._escaped: dict[str, Escaped] = {}
 
     def search(self, regex: Regex, text: str) -> tuple[Span, ...]:
         """Where a pattern matches, as Spans without a detector."""
-        if self._patterns is not None and not self._any(self._patterns, text):
-            return _NOTHING
-        return self._once(regex, text)
+        return self._once(regex, text, lambda text: tuple(Span(start, end, "") for start, end in regex.spans(text)))
 
-    def detect(self, detector: str | Detector, text: str) -> tuple[Span, ...]:
-        """What a detector, by its name or given, finds."""
-        if _NAME.fullmatch(text):
-            return _detected_in_name(detector, text)
-        found = self._detected.get((detector, text))
+    def detect(self, detector: Detector, text: str) -> tuple[Span, ...]:
+        """What a detector finds."""
+        return self._once(detector, text, lambda text: self._detected(detector, text))
+
+    def is_clean(self, text: str) -> bool:
+        """Whether it is certain that no policy that looks for words finds anything in a text."""
+        sieve = self._sieve
+        if sieve is None:
+            return False
+        if not (left := self._seekers(sieve, text)) or text in sieve.harmless:
+            return True
+        if any(self._finds(seeker, text) for seeker in left):
+            return False
+        if _ID.fullmatch(text):
+            sieve.harmless[text] = None
+        return True
+
+    def _finds(self, seeker: Seeker, text: str) -> bool:
+        """Whether a seeker finds something, or fails."""
+        try:
+            return bool(self.search(seeker, text) if isinstance(seeker, Regex) else self.detect(seeker, text))
+        except Exception:
+            return True
+
+    def _once(self, seeker: Seeker, text: str, find: Find) -> tuple[Span, ...]:
+        if self._sieve is not None and self._sieve.knows(seeker) and seeker not in self._seekers(self._sieve, text):
+            return _NOTHING
+        found = self._found.get((seeker, text))
         if found is None:
-            found = found_through_escapes(text, lambda text: _detected(self._read(text), detector))
-            self._detected[detector, text] = found
+            found = self._found[seeker, text] = self._unescaped(text).found(find) if "\\" in text else find(text)
         return found
 
-    def _read(self, text: str) -> Reading:
+    def _seekers(self, sieve: Sieve[Seeker], text: str) -> frozenset[Seeker]:
+        """What may find something in a text, as it is written or as it reads."""
+        left = self._left.get(text)
+        if left is None:
+            left = sieve.left(text)
+            if "\\" in text:
+                left |= sieve.left(self._unescaped(text).plain)
+            self._left[text] = left
+        return left
+
+    def _detected(self, detector: Detector, text: str) -> tuple[Span, ...]:
         reading = self._readings.get(text)
         if reading is None:
             reading = self._readings[text] = Reading(text)
-        return reading
+        return tuple(Span(found.start, found.end, found.detector) for found in reading.of(detector))
 
-    def finds_nothing_in(self, texts: Iterable[str]) -> bool:
-        """Whether no pattern finds anything in any of these; False where that takes asking each."""
-        patterns = self._patterns
-        return patterns is not None and not any(self._any(patterns, text) for text in texts)
-
-    def _any(self, patterns: Regex, text: str) -> bool:
-        """Escapes hide what a pattern looks for, so a text with some is left to the pattern itself."""
-        found = self._some.get(text)
-        if found is None:
-            found = self._some[text] = "\\" in text or patterns.search(text)
-        return found
-
-    def _once(self, regex: Regex, text: str) -> tuple[Span, ...]:
-        found = self._done.get((regex.pattern, text))
-        if found is None:
-            found = found_through_escapes(text, lambda text: tuple(Span(start, end, "") for start, end in regex.spans(text)))
-            self._done[regex.pattern, text] = found
-        return found
+    def _unescaped(self, text: str) -> Escaped:
+        escaped = self._escaped.get(text)
+        if escaped is None:
+            escaped = self._escaped[text] = Escaped(text)
+        return escaped
 
 
-def _detected(reading: Reading, detector: str | Detector) -> tuple[Span, ...]:
-    return tuple(Span(found.start, found.end, found.detector) for found in reading.find((detector,)))
-
-
-_NAME: Final = re.compile("[a-z_.]{1,48}")
-"""Event types, roles and the like, which stand in message after message."""
-
-
-@lru_cache(maxsize=4096)
-def _detected_in_name(detector: str | Detector, text: str) -> tuple[Span, ...]:
-    return _detected(Reading(text), detector)
+_ID: Final = re.compile("[A-Za-z0-9_-]{1,64}")
+"""Names of answers and items, which stand in message after message."""
 
 
 class View:
     """What can be looked at in one message; read when it is asked for, and once."""
 
-    __slots__ = ("_dialect", "_kinds", "_paths", "_strings", "_texts", "_without_patterns", "frame", "scan")
+    __slots__ = ("_dialect", "_kinds", "_paths", "_strings", "_suspects", "_texts", "frame", "scan")
 
-    def __init__(self, dialect: str, frame: Frame, policies: Applicable) -> None:
+    def __init__(self, dialect: str, frame: Frame, sieve: Sieve[Seeker]) -> None:
         self.frame = frame
-        self.scan = Scan(policies.patterns)
+        self.scan = Scan(sieve)
         self._dialect = dialect
         self._texts: tuple[Text, ...] | None = None
         self._strings: list[Found] | None = None
-        self._without_patterns: bool | None = None
+        self._suspects: list[Found] | None = None
         self._paths: dict[int, Sequence[Found]] = {}
         self._kinds: dict[frozenset[str], Sequence[Found]] = {}
 
@@ -142,11 +150,11 @@ class View:
         return self._strings
 
     @property
-    def without_patterns(self) -> bool:
-        """Whether it is certain that no pattern finds anything in any string; asked once for all policies."""
-        if self._without_patterns is None:
-            self._without_patterns = self.scan.finds_nothing_in(value for _, value in self.strings)
-        return self._without_patterns
+    def suspects(self) -> list[Found]:
+        """Those strings in which something may be found."""
+        if self._suspects is None:
+            self._suspects = [found for found in self.strings if not self.scan.is_clean(found[1])]
+        return self._suspects
 
     def _all_strings(self) -> list[Found]:
         event = self.frame.event

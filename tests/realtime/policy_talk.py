@@ -56,8 +56,9 @@ class Talk:
 
     def relay(self, frame: Frame) -> list[bytes]:
         """What leaves in the direction of a message, because of it."""
-        self.verdict, hits = self.judge.judge(frame, self.now)
-        self.hits += hits
+        judged = self.judge.judge(frame, self.now)
+        self.verdict = judged.verdict
+        self.hits += judged.hits
         made: list[bytes] = []
         if self.verdict is None:
             made = [frame.payload]

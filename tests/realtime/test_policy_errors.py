@@ -24,6 +24,7 @@ from realtime.detectors import find
 from realtime.frame import Frame
 from realtime.jsonpath import compile_path
 from realtime.jsonpath import value_at
+from realtime.regex import Regex
 from realtime.texts import texts
 
 TWICE = b'{"type":"conversation.item.create","item":{"type":"message","content":[{"text":"%b","text":"hello"}]}}' % CARD.encode()
@@ -94,6 +95,8 @@ def test_monitors_tell_of_doubt_and_let_it_pass() -> None:
 class Broken:
     """A detector's form that fails on some texts."""
 
+    candidates = None
+
     def spans(self, view: object) -> Iterator[tuple[int, int]]:
         if "boom" in view.text:  # type: ignore[attr-defined]
             raise ZeroDivisionError("in the detector")
@@ -139,6 +142,10 @@ def test_a_redactor_that_fails_only_when_time_is_up_lets_nothing_out() -> None:
     assert [hit.detail for hit in talk.hits] == ["ZeroDivisionError in this policy"]
 
 
+ASKED = Condition(at=compile_path("$.item.content[*].text"), regex=Regex("nothing"))
+"""What is asked for itself, though it finds nothing."""
+
+
 def ticking(step: float) -> object:
     ticks = count()
     return lambda: next(ticks) * step
@@ -148,21 +155,28 @@ def ticking(step: float) -> object:
     ("on_errors", "crosses"), [(("block", "block", "block"), False), (("block", "block", "pass"), True), (("pass", "pass", "block"), False)]
 )
 def test_what_is_not_reached_in_time_counts_as_it_says(on_errors: tuple[str, ...], crosses: bool) -> None:
-    policies = [policy("alert", words("nothing"), f"p{number}", on_error=on_error) for number, on_error in enumerate(on_errors)]
+    policies = [policy("alert", ASKED, f"p{number}", on_error=on_error) for number, on_error in enumerate(on_errors)]
     talk = Talk(*policies, clock=ticking(0.0012), budget=0.002, per=1 << 30)  # type: ignore[arg-type]
     assert bool(talk.client(user_text("hello"))) == crosses
     assert [(hit.policy, hit.detail) for hit in talk.hits] == [("p2", "1 policies were not asked within 2.0 ms")]
 
 
 def test_a_larger_message_has_more_time() -> None:
-    policies = [policy("block", words("nothing"), f"p{number}") for number in range(3)]
+    policies = [policy("block", ASKED, f"p{number}") for number in range(3)]
     for length, crosses in ((10, False), (5_000, True)):
         talk = Talk(*policies, clock=ticking(0.0012), budget=0.002, per=4096)  # type: ignore[arg-type]
         assert bool(talk.client(user_text("x" * length))) == crosses
 
 
+def test_a_look_that_takes_too_long_counts_as_it_says() -> None:
+    ticks = iter([0.0, 0.003, 0.003, 0.003])
+    talk = Talk(policy("alert", words("nothing"), "a"), policy("block", words("nothing"), "b"), clock=lambda: next(ticks), per=1 << 30)
+    assert talk.client(user_text("hello")) == []
+    assert [(hit.policy, hit.detail) for hit in talk.hits] == [("b", "1 policies were not asked within 2.0 ms")]
+
+
 def test_in_time_is_in_time() -> None:
-    talk = Talk(*(policy("alert", words("nothing"), f"p{number}") for number in range(3)), clock=ticking(0.0009), budget=0.002, per=1 << 30)  # type: ignore[arg-type]
+    talk = Talk(*(policy("alert", ASKED, f"p{number}") for number in range(3)), clock=ticking(0.0009), budget=0.002, per=1 << 30)  # type: ignore[arg-type]
     assert talk.client(user_text("hello"))
     assert talk.hits == []
 

@@ -1,0 +1,84 @@
+"""One look at a text that says which detectors and patterns may find something in it: nearly always none.
+
+Guarantees: what is not named finds nothing. What is named may find nothing either.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Final
+
+from realtime.detectors.address import ADDRESS
+from realtime.detectors.detector import Detector
+from realtime.detectors.reading import plain
+from realtime.detectors.spoken import GATE
+from realtime.detectors.wordlist import fold
+from realtime.recent import Recent
+from realtime.regex import PatternError
+from realtime.regex import Regex
+from realtime.regex import Regexes
+
+Seeker = Regex | Detector
+"""What looks for something in a text."""
+
+_SPOKEN: Final = (GATE, ADDRESS)
+_LARGEST: Final = 500
+"""Instructions of a pattern that is looked for together with others; a larger one would slow them all down."""
+_REMEMBERED: Final = 1024
+
+
+class Sieve[S: Seeker]:
+    """Knows some seekers. `asks` are those of them that it cannot speak for."""
+
+    __slots__ = ("_known", "_owners", "_together", "asks", "harmless")
+
+    def __init__(self, seekers: Iterable[S]) -> None:
+        owners: defaultdict[str, list[S]] = defaultdict(list)
+        asks: list[S] = []
+        self.harmless: Recent[str, None] = Recent(_REMEMBERED)
+        """Words in which nothing was found after all; kept by whoever asks the seekers."""
+        self._known = frozenset(seekers)
+        for seeker in self._known:
+            patterns = _patterns_of(seeker)
+            for pattern in patterns or ():
+                owners[pattern].append(seeker)
+            if patterns is None:
+                asks.append(seeker)
+        self.asks = frozenset(asks)
+        self._owners = [frozenset(found) for found in owners.values()]
+        try:
+            self._together: Regexes | None = Regexes(owners)
+        except PatternError:
+            self._together, self.asks = None, self._known
+
+    def knows(self, seeker: Seeker) -> bool:
+        """Whether `left` says anything about it."""
+        return seeker in self._known
+
+    def left(self, text: str) -> frozenset[S]:
+        """The seekers that may find something in `text`."""
+        if self._together is None:
+            return self.asks
+        if text.isascii():
+            return self._found(self._together, text)
+        read = plain(text)
+        return frozenset[S]().union(*(self._found(self._together, way) for way in {text, read, fold(read)}))
+
+    def _found(self, together: Regexes, text: str) -> frozenset[S]:
+        found = together.found(text)
+        if found is None:
+            return self._known
+        return self.asks.union(*(self._owners[number] for number in found)) if found else self.asks
+
+
+def _patterns_of(seeker: Seeker) -> tuple[str, ...] | None:
+    """Patterns of which one matches wherever it finds something; None where that cannot be said."""
+    if isinstance(seeker, Regex):
+        return (seeker.pattern,) if seeker.size <= _LARGEST else None
+    patterns = list(_SPOKEN) if seeker.spoken else []
+    for form in seeker.forms:
+        if form.candidates is None:
+            return None
+        patterns += form.candidates
+    return tuple(regex.pattern for regex in patterns)
