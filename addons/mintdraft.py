@@ -19,6 +19,7 @@ from addons.tap import Tap
 from addons.watching import configured
 from providers.base import EndpointName
 from providers.base import Family
+from providers.headers import consents
 from providers.minting import SHORTEST
 from providers.minting import Wish
 from providers.minting import session_in
@@ -66,6 +67,7 @@ def drafted(tap: Tap, caller: Caller, admitted: Admitted, wish: Wish) -> Draft:
         single_use=wish.single_use or limit.single_use,
         origin=wish.origin,
         in_force=in_force,
+        consents=consents(caller.presented.headers, caller.presented.query),
     )
     shown = Secret((caller.presented.value or "").encode(errors="surrogateescape"))
     return Draft(endpoint.endpoint, token, text, shown.blanked(made), Secret((admitted.account.credential or "").encode()))

@@ -19,6 +19,7 @@ from addons.standing import Standing
 from addons.tap import Tap
 from addons.tap import door_of
 from providers.base import Upstream
+from providers.headers import consents
 from providers.headers import grouping
 from realtime.dialects import make
 from realtime.pin import ModelPin
@@ -76,6 +77,7 @@ def session_for(
         ),
         forbidden=Standing(tap, caller, admitted),
         token=caller.token.id if caller.token is not None else None,
+        consents=consents(caller.presented.headers, caller.presented.query) or (caller.token is not None and caller.token.consents),
         first_event=_configuration(caller.token) if caller.token is not None and link is None else None,
         transport="webrtc" if link is not None else "websocket",
         call=link or (replace(looks_on.link, mode="sideband") if looks_on is not None else None),

@@ -12,6 +12,7 @@ from addons.tap import Tap
 from realtime.frame import AUDIO
 from realtime.policies import warm
 from realtime.prices import PriceBook
+from realtime.session import Session
 from rules.load import load_file
 from rules.model import Rules
 from rules.policy import compiled
@@ -51,6 +52,11 @@ def blanks_texts(rules: Rules) -> bool:
 def keeps_sound(rules: Rules) -> bool:
     """Whether the sound of sessions is stored: where it was asked for, unless nothing is."""
     return rules.log.audio == "wav" and rules.log.content != "none"
+
+
+def lacks_consent(rules: Rules, session: Session) -> bool:
+    """Whether the sound of a session is not stored because its client did not say that it may be."""
+    return rules.log.consent == "required" and not session.consents
 
 
 def _keeps_no_sound(rules: Rules) -> bool:

@@ -17,6 +17,7 @@ from addons.listener import LIMIT_BYTES
 from addons.listener import Listener
 from addons.record import write
 from addons.rules import keeps_sound
+from addons.rules import lacks_consent
 from addons.soundmaker import SoundMaker
 from addons.tap import Tap
 from addons.worker import Recording
@@ -63,6 +64,9 @@ class Sounds:
         """A session opened: listen to it if the rules say so."""
         if not keeps_sound(self.tap.rules):
             return
+        if lacks_consent(self.tap.rules, session):
+            session.recording = {"state": "no_consent"}
+            return
         folder = self._folder(session)
         spool = Spool(self.data, folder)
         session.listener = self._listeners[session.id] = Listener(
@@ -73,7 +77,7 @@ class Sounds:
 
     async def for_call(self, session: Session) -> Recording | None:
         """What the media process is to be told about recording a call; None where it is not to be recorded."""
-        if not keeps_sound(self.tap.rules):
+        if not keeps_sound(self.tap.rules) or lacks_consent(self.tap.rules, session):
             return None
         folder = self._folder(session)
         try:

@@ -21,12 +21,22 @@ PASSED: Final = (
 )
 """Pass to every provider. A provider adds its own (`Provider.passes`), the operator more; `name*` is a prefix."""
 
+CONSENT: Final = ("x-recording-consent", "recording_consent", "yes")
+"""A header, a query parameter, and what either says where the people who speak agreed to being recorded. Neither travels upstream."""
+
 _HOP_BY_HOP: Final = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 NEVER: Final = SECRET_HEADERS | _HOP_BY_HOP | {"host", "content-length", "openai-beta"}
 """Never pass, not even when the operator lists them. `OpenAI-Beta` is set again by the provider where the session is a beta one."""
+
+
+def consents(headers: Iterable[tuple[str, str]], query: Iterable[tuple[str, str]]) -> bool:
+    """Whether the client says that its session may be recorded."""
+    header, parameter, value = CONSENT
+    named = [text for name, text in headers if name.lower() == header] + [text for name, text in query if name == parameter]
+    return bool(named) and all(text.strip().lower() == value for text in named)
 
 
 def malformed(headers: Iterable[tuple[str, str]]) -> bool:

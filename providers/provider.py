@@ -31,6 +31,7 @@ from providers.base import ProviderError
 from providers.base import Scheme
 from providers.base import Upstream
 from providers.credentials import without_secrets
+from providers.headers import CONSENT
 from providers.refusals import INSTEAD
 from providers.refusals import unsupported
 from providers.tails import BETA
@@ -222,8 +223,8 @@ class Provider(ABC):
 
 
 def kept(query: Pairs) -> Pairs:
-    """The client's query without credentials and without what names the session (which the provider sets itself)."""
-    return tuple((name, value) for name, value in without_secrets(query) if name.lower() not in _NAMES_THE_SESSION)
+    """The client's query without credentials, without what names the session (which the provider sets itself), and what is for us."""
+    return tuple((name, value) for name, value in without_secrets(query) if name.lower() not in _NAMES_THE_SESSION | {CONSENT[1]})
 
 
 def _is(token: str, rule: str) -> bool:

@@ -142,6 +142,8 @@ class Session:
     """Why the session, which runs this model, would not be let in any more; None while it would."""
     listener: Hearing | None = field(default=None, repr=False)
     """Who gathers the sound of this session."""
+    consents: bool = False
+    """Whether its client said that it may be recorded."""
     recording: dict[str, Any] | None = None
     """What becomes of its sound, None where that is not kept."""
     events: dict[str, Any] | None = None

@@ -102,6 +102,8 @@ class Log(Section):
     """A raw file per session: off, events without their audio, or all."""
     audio: Literal["off", "wav"] = "off"
     """Whether the sound of both sides is kept."""
+    consent: Literal["off", "required"] = "off"
+    """Whether sound is kept only of sessions whose client says that the people who speak agreed."""
     text_limit: Size = Field("16KiB", validate_default=True)
     """Most text kept of one turn; what is cut is marked."""
     retention: Retention = Field(default_factory=Retention)

@@ -17,6 +17,7 @@ _STATES: Final = {
     "empty": "there was none",
     "failed": "could not be stored",
     "erased": "erased, or kept no longer",
+    "no_consent": "not recorded, since its client did not say that it may be",
 }
 
 
@@ -66,7 +67,14 @@ def recorded(found: Mapping[str, Any]) -> str:
         return f"{_STATES.get(state, state)}{reason}"
     short = f" (not complete: {found['failed']})" if found["failed"] else " (cut short)" if found["truncated"] else ""
     turns = f", turns {', '.join(map(str, found['turns']))}" if found["turns"] else ""
-    return f"{found['seconds']:.1f} s{short} in {found['stereo']}{turns}"
+    silent = f"; not kept: {', '.join(map(_silenced, found['silenced']))}" if found.get("silenced") else ""
+    return f"{found['seconds']:.1f} s{short} in {found['stereo']}{turns}{silent}"
+
+
+def _silenced(part: Mapping[str, Any]) -> str:
+    """A side of a turn whose sound is not kept, and why."""
+    where = f"the {part['side']} in turn {part['turn']}" if part["turn"] is not None else f"the {part['side']} outside of turns"
+    return f"{where} ({', '.join(part['policies']) or 'words not settled'})"
 
 
 def tokens(usage: Mapping[str, Any] | None) -> str:

@@ -76,6 +76,8 @@ class Token:
     secret: str | None = field(default=None, repr=False)
     session: Mapping[str, Any] | None = field(default=None, repr=False)
     in_force: Mapping[str, Any] | None = field(default=None, repr=False)
+    consents: bool = False
+    """Whether the request for it said that its sessions may be recorded."""
 
     def state(self, now: datetime) -> TokenState:
         """Whether it may open a session at `now`; the virtual key that it belongs to has to work too."""

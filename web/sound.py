@@ -29,6 +29,7 @@ STATES: Final = {
     "empty": "there was no sound in it",
     "failed": "its sound could not be stored",
     "erased": "its sound was erased, or log.retention.audio is over",
+    "no_consent": "its sound was not recorded, since its client did not say that it may be (log.consent)",
 }
 """Why the sound of a recording in this state is not there; those that are `ready` have theirs."""
 
@@ -74,7 +75,18 @@ class Sound:
 
 
 def _missing(recording: dict[str, Any], name: str) -> str:
-    turn = name.partition("-")[0]
+    turn, _, side = name.removesuffix(".wav").partition("-")
+    if (why := _silenced(recording, turn, side)) is not None:
+        return f"the {side}'s sound of turn {turn} is not kept: {why}"
     if turn.isdigit() and int(turn) not in recording["turns"]:
         return f"turn {turn} has no sound of its own; those with sound: {', '.join(map(str, recording['turns'][:50])) or 'none'}"
     return f"{name} is not there: this side of the turn was silent, or log.retention.audio is over"
+
+
+def _silenced(recording: dict[str, Any], turn: str, side: str) -> str | None:
+    """Why a side of a turn is not kept, where that is because of its words."""
+    found = next((part for part in recording.get("silenced", ()) if (str(part["turn"]), part["side"]) == (turn, side)), None)
+    if found is None:
+        return None
+    named = ", ".join(found["policies"])
+    return f"its words did not cross as they were said (policy {named})" if named else "it is not settled that its words may be"
