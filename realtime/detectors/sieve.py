@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from realtime.detectors.address import ADDRESS
@@ -46,11 +47,10 @@ class Sieve[S: Seeker]:
             if patterns is None:
                 asks.append(seeker)
         self.asks = frozenset(asks)
-        self._owners = [frozenset(found) for found in owners.values()]
-        try:
-            self._together: Regexes | None = Regexes(owners)
-        except PatternError:
-            self._together, self.asks = None, self._known
+        self._owners = [frozenset(found) for _, found in sorted(owners.items())]
+        self._together = _together(tuple(sorted(owners)))
+        if self._together is None:
+            self.asks = self._known
 
     def knows(self, seeker: Seeker) -> bool:
         """Whether `left` says anything about it."""
@@ -70,6 +70,15 @@ class Sieve[S: Seeker]:
         if found is None:
             return self._known
         return self.asks.union(*(self._owners[number] for number in found)) if found else self.asks
+
+
+@lru_cache(maxsize=16)
+def _together(patterns: tuple[str, ...]) -> Regexes | None:
+    """The patterns as one; None where they are too many."""
+    try:
+        return Regexes(patterns)
+    except PatternError:
+        return None
 
 
 def _patterns_of(seeker: Seeker) -> tuple[str, ...] | None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
-from realtime.conditions import Condition
-from realtime.frame import Frame
-from realtime.policies.judge import Judge
+from realtime.policies.hit import excerpt
 from realtime.policies.policy import PolicySet
+from realtime.policies.view import Scan
 
-_SAMPLE: Final = b'{"type":"conversation.item.create","item":{"content":[{"type":"input_text","text":"four one +1 2 a@b 1.1"}]}}'
+_SAMPLE: Final = "four one +1 2 a@b 1.1"
 
 
 def warm(policies: PolicySet) -> None:
-    """Ask every pattern and detector once."""
-    asked = [
-        replace(policy, mode="monitor", condition=Condition(regex=policy.condition.regex, detect=policy.condition.detect))
-        for policy in policies.policies
-        if policy.condition.regex is not None or policy.condition.detect
-    ]
-    Judge(PolicySet(asked), "openai").judge(Frame(True, _SAMPLE), 0.0)
+    """Ask every pattern and detector once, and what rules them out."""
+    scan = Scan()
+    for condition in (policy.condition for policy in policies.policies):
+        if condition.regex is not None:
+            scan.search(condition.regex, _SAMPLE)
+        for detector in condition.detectors:
+            scan.detect(detector, _SAMPLE)
+    if policies.policies:
+        policies.sieve.left(_SAMPLE)
+        excerpt(_SAMPLE, ())

@@ -6,12 +6,16 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from realtime.conditions import Condition
 from realtime.detectors import DETECTORS
 from realtime.detectors import Detector
 from realtime.detectors import Reading
 from realtime.detectors import word_list
 from realtime.detectors.sieve import Seeker
 from realtime.detectors.sieve import Sieve
+from realtime.policies import Policy
+from realtime.policies import PolicySet
+from realtime.policies import warm
 from realtime.regex import PatternError
 from realtime.regex import Regex
 from realtime.regex import Regexes
@@ -117,3 +121,10 @@ def test_patterns_looked_for_together() -> None:
     assert set(together.found("ab\ud800") or ()) == {0, 1, 2}
     with pytest.raises(PatternError):
         Regexes(["(?=a)"])
+
+
+def test_rules_are_ready_before_their_first_message() -> None:
+    policies = PolicySet([Policy("p", "redact", Condition(regex=Regex("zeta"), detect=("card", LISTS[0])))])
+    warm(policies)
+    assert "sieve" in vars(policies)
+    assert policies.sieve.left("no zeta") == policies.policies[0].condition.seekers - set(DETECTORS["card"]) - {LISTS[0]}
