@@ -51,6 +51,8 @@ class InForce:
         self._told: dict[str, Mark] = {}
         self._waiting: dict[str, deque[str]] = {}
         """What was asked since the provider reported something that was asked, oldest first."""
+        self._lost: set[str] = set()
+        """Slots of which more was asked at once than is waited for: reports prove nothing until they have caught up."""
         self._overrides: Recent[tuple[str, str], None] = Recent(_OVERRIDES)
 
     def record(self) -> dict[str, Any]:
@@ -70,7 +72,10 @@ class InForce:
             return
         if place.slot in self.asked or len(self.asked) < MAX_PLACES:
             self.asked[place.slot] = made
-            self._waiting.setdefault(place.slot, deque(maxlen=_WAITING)).append(made.loose)
+            waiting = self._waiting.setdefault(place.slot, deque(maxlen=_WAITING))
+            if len(waiting) == _WAITING:
+                self._lost.add(place.slot)
+            waiting.append(made.loose)
 
     def override(self, place: Place, made: Mark) -> Change | None:
         """How an answer of its own differs from what is in force; None where nothing is, or the same did so before."""
@@ -94,6 +99,7 @@ class InForce:
         self.asked[place.slot] = Mark({"": self._appended(place, made)[1]}, _UNKNOWN)
         self._told.pop(place.slot, None)
         self._waiting.pop(place.slot, None)
+        self._lost.discard(place.slot)
 
     def _appended(self, place: Place, made: Mark) -> tuple[str, str]:
         before = self.asked.get(place.slot)
@@ -108,6 +114,9 @@ class InForce:
         told, asked = self._told.get(place.slot), self.asked.get(place.slot)
         if place.slot in self._told or len(self._told) < MAX_PLACES:
             self._told[place.slot] = made
+        if place.slot in self._lost:
+            self._catch_up(place.slot, made)
+            return None
         waiting = self._waiting.get(place.slot, ())
         if made.loose in waiting:
             self._waiting[place.slot] = deque(list(waiting)[list(waiting).index(made.loose) + 1 :], maxlen=_WAITING)
@@ -116,6 +125,12 @@ class InForce:
         if known is None or made.loose in {mark.loose for mark in (known, asked) if mark is not None}:
             return None
         return _change(place, "changed", asked or known, made)
+
+    def _catch_up(self, slot: str, made: Mark) -> None:
+        """The provider reports something while more was asked than is waited for."""
+        if made.loose == self.asked[slot].loose:
+            self._lost.discard(slot)
+            self._waiting.pop(slot, None)
 
 
 def _change(place: Place, how: How, before: Mark, after: Mark) -> Change:

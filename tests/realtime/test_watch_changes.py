@@ -243,6 +243,15 @@ class TestProvider:
             assert talk.updated(instructions=instructions) == []
         assert talk.updated(instructions="Two.") == ["instructions changed"]
 
+    def test_more_than_is_waited_for_is_no_fault_of_its(self) -> None:
+        talk = Talk()
+        talk.created(instructions="Default.")
+        for number in range(60):
+            talk.update(instructions=str(number))
+        assert [talk.updated(instructions=str(number)) for number in range(60)] == [[]] * 60
+        assert talk.updated(instructions="59") == []
+        assert talk.updated(instructions="Be rude.") == ["instructions changed"]
+
     def test_one_that_says_nothing_or_only_defaults(self) -> None:
         talk = Talk()
         talk.created(instructions="Default.", tools=[])
