@@ -46,8 +46,16 @@ class Secret:
         return data
 
     def blanked_text(self, text: str) -> str:
-        """As `blanked`."""
-        return self.blanked(text.encode(errors="surrogateescape")).decode(errors="surrogateescape") if self.forms else text
+        """As `blanked`, also of a text with bytes of a header or with half a UTF-16 pair of JSON in it."""
+        if not self.forms:
+            return text
+        try:
+            return self._blanked_as(text, "surrogateescape")
+        except UnicodeEncodeError:
+            return self._blanked_as(text, "surrogatepass")
+
+    def _blanked_as(self, text: str, errors: str) -> str:
+        return self.blanked(text.encode(errors=errors)).decode(errors=errors)
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ class FrameMaker:
         return self._masker.masked(frame)
 
     def _type(self, frame: Frame) -> str:
-        return self._secrets.upstream.blanked_text(self._secrets.client.blanked_text(frame.type[:MAX_TYPE])) if frame.type else ""
+        return self._secrets.upstream.blanked_text(self._secrets.client.blanked_text(frame.type[:MAX_TYPE]))
 
     def _blanked(self, payload: bytes) -> bytes:
         return self._secrets.upstream.blanked(self._secrets.client.blanked(payload))

@@ -60,8 +60,9 @@ def test_a_stopgap_is_no_secret(value: bytes) -> None:
     assert not Secret(value).within(b"dummy none EMPTY")
 
 
-def test_text_that_is_no_unicode_survives() -> None:
-    assert Secret(VALUE).blanked_text(f"\udcff {VALUE.decode()}") == f"\udcff {REDACTED.decode()}"
+@pytest.mark.parametrize("sign", ["\udcff", "\ud800", "\ud800 \udcff \udfff"])
+def test_text_that_is_no_unicode_survives(sign: str) -> None:
+    assert Secret(VALUE).blanked_text(f"{sign} {VALUE.decode()}") == f"{sign} {REDACTED.decode()}"
 
 
 def test_no_secret_is_in_a_representation() -> None:

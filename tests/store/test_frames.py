@@ -193,7 +193,8 @@ def test_credentials_are_blanked_wherever_they_stand(log: Log, make_session: Mak
     assert "sk-secret" not in json.dumps([row(one) for one in events(recorded)])
 
 
-def test_hostile_messages_are_kept_as_they_came(recorded: Recorded) -> None:
+def test_hostile_messages_are_kept_as_they_came(log: Log, make_session: Make) -> None:
+    recorded = Recorded(log, make_session("ses_1"), credential=b"sk-secret-credential")
     payloads = [
         b"",
         b"\xff\xfe broken \x80",
