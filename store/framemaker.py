@@ -9,6 +9,7 @@ import logging
 from binascii import b2a_base64
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 from typing import Literal
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from realtime.elision import without_sound
 from realtime.frame import Frame
 from realtime.policies import PolicySet
 from realtime.policies.masking import Masker
+from realtime.recent import Recent
 from realtime.secrecy import Secrets
 from store.frames import MAX_TYPE
 from store.frames import Event
@@ -29,6 +31,9 @@ from store.frames import Was
 from store.frames import encoded
 
 logger = logging.getLogger(__name__)
+
+_TYPES: Final = 256
+"""Event types that are remembered, free of credentials."""
 
 Formats = tuple[AudioFormat | None, AudioFormat | None]
 """Of the user's sound and of the model's, where they are known."""
@@ -64,6 +69,7 @@ class FrameMaker:
         self.count = 0
         """Messages so far."""
         self._masker: Masker | None = None
+        self._types: Recent[str, str] = Recent(_TYPES)
 
     def line(self, crossed: Crossed, manner: Manner, formats: Formats) -> bytes:
         """The line of the next message."""
@@ -115,7 +121,11 @@ class FrameMaker:
         return self._masker.masked(frame)
 
     def _type(self, frame: Frame) -> str:
-        return self._secrets.upstream.blanked_text(self._secrets.client.blanked_text(frame.type[:MAX_TYPE]))
+        kind = frame.type[:MAX_TYPE]
+        known = self._types.get(kind)
+        if known is None:
+            known = self._types[kind] = self._secrets.upstream.blanked_text(self._secrets.client.blanked_text(kind))
+        return known
 
     def _blanked(self, payload: bytes) -> bytes:
         return self._secrets.upstream.blanked(self._secrets.client.blanked(payload))
