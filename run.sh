@@ -55,7 +55,7 @@ need_node() {
 }
 
 need_chromium() {
-    "$venv/bin/python" "$root/tests/webrtc/chromium.py" >/dev/null && return
+    "$venv/bin/python" "$root/tests/chromium.py" >/dev/null && return
     apt_install "the tests with a browser need Chromium or Chrome; install it (apt install chromium) and start again" chromium
 }
 

@@ -111,8 +111,7 @@ def bare(root: Path, **made: str) -> str:
     (root / "tests" / "node" / "node_modules").mkdir(parents=True)
     for name in ("package-lock.json", "node_modules/.installed"):
         (root / "tests" / "node" / name).write_text("{}")
-    (root / "tests" / "webrtc").mkdir()
-    shutil.copy(ROOT / "tests" / "webrtc" / "chromium.py", root / "tests" / "webrtc")
+    shutil.copy(ROOT / "tests" / "chromium.py", root / "tests")
     return str(folder)
 
 
