@@ -125,12 +125,12 @@ class Listener:
 
     def silence(self, trace: Trace) -> None:
         """As in `Hearing`."""
-        stopped = self._settling.stopped(trace)
-        self._guard(frozenset(part.side for part, _ in stopped))
-        self._silence(stopped)
+        self._silence(self._settling.stopped(trace))
+        self._guard(frozenset(self._settling.silenced))
 
     def close(self) -> None:
         """The session is over."""
+        self._silence(self._settling.turnless())
         self._settle(self._settling.closed(has_turns=self._session.tracker.has_turns))
         self.hand_over()
 

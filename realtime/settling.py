@@ -48,7 +48,8 @@ class Settling:
         self._early: Recent[str | None, dict[str, None]] = Recent(_REMEMBERED)
         """Policies that stopped words of the user which no turn has taken yet, by item; None for all without an id."""
         self._heard: set[Side] = set()
-        self._silenced: set[Side] = set()
+        self.silenced: set[Side] = set()
+        """Sides in which words did not cross as they were said."""
 
     def began(self, turn: Turn) -> Iterator[Stopped]:
         """A turn began, which settles what was said before it; what of the user's words in it had been stopped."""
@@ -70,14 +71,14 @@ class Settling:
             self._items[item_id] = Part(turn, side)
 
     def stopped(self, trace: Trace) -> list[Stopped]:
-        """Words did not cross as they were said: the parts in which that may be heard."""
+        """Words did not cross as they were said: the parts in which that may be heard. Those of a turn that is to begin follow then."""
         parts = list(dict.fromkeys(self._parts(trace)))
-        self._silenced.update(part.side for part in parts)
+        if any(part.side == "user" for part in parts) and (trace.item_id is None or trace.item_id not in self._items):
+            self._early[trace.item_id] = {**self._early.get(trace.item_id, {}), trace.policy: None}
+        self.silenced.update(part.side for part in parts)
         for part in parts:
             self._waiting.pop(part, None)
-        if any(part.side == "user" for part in parts) and self._is_early(trace):
-            self._early[trace.item_id] = {**self._early.get(trace.item_id, {}), trace.policy: None}
-        return [Stopped(part, trace.policy) for part in parts]
+        return [Stopped(part, trace.policy) for part in parts if part.turn or part.side == "model"]
 
     def settled(self) -> list[Part]:
         """What is settled since the last call."""
@@ -87,14 +88,16 @@ class Settling:
         return found
 
     def closed(self, *, has_turns: bool) -> list[Part]:
-        """The session is over: what is settled by that."""
+        """The session is over: what is settled by that. In one without turns it is all or nothing of a side."""
         if has_turns:
             return [part for part, turn in self._waiting.items() if self._is_settled(part, turn, last=True)]
-        return [Part(0, side) for side in sorted(self._heard - self._silenced)]
+        return [Part(0, side) for side in sorted(self._heard - self.silenced)]
 
-    def _is_early(self, trace: Trace) -> bool:
-        """Whether a turn that is to begin may have these words of the user."""
-        return trace.item_id is None or trace.item_id not in self._items
+    def turnless(self) -> Iterator[Stopped]:
+        """What was stopped of words that no turn has taken."""
+        for name, policies in self._early.items():
+            if name is not None or not self._newest:
+                yield from (Stopped(Part(0, "user"), policy) for policy in policies)
 
     def _parts(self, trace: Trace) -> Iterator[Part]:
         """Where the words of a server's message may be heard; in both sides where they cannot be told apart."""

@@ -90,5 +90,5 @@ def silenced(found: Gathered, spans: Spans) -> list[dict[str, Any]]:
     """
     parts = {(turn, side) for turn, sides in spans.items() for side in sides} | {part for part in found.silenced if part[1] in SIDES}
     parts |= {(0, side) for side in found.guarded if not found.turns}
-    gone = sorted(part for part in parts if not found.keeps(*part))
+    gone = sorted((part for part in parts if not found.keeps(*part)), key=lambda part: (part[0], SIDES.index(part[1])))
     return [{"turn": turn or None, "side": side, "policies": found.silenced.get((turn, side), [])} for turn, side in gone[:MOST]]
