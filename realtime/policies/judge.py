@@ -48,8 +48,8 @@ class Limits:
     A message has `budget`, and as much again for each `per` bytes: what is asked is linear in the size of a message.
     """
 
-    budget: float = 0.002
-    per: int = 4096
+    budget: float = 0.01
+    per: int = 20_480
     window: Window = WINDOW
 
 

@@ -8,7 +8,11 @@ from realtime.policies.hit import excerpt
 from realtime.policies.policy import PolicySet
 from realtime.policies.view import Scan
 
-_SAMPLE: Final = "four one +1 2 a@b 1.1"
+_SAMPLE: Final = (
+    "Yes, four one +1 2 to ana.lima@example.com, ana dot lima at example dot com, "
+    "10.1.1.1, DE89 3704 0044 0532 0130 00, 4111 1111 1111 1111"
+)
+"""Something for every stage of a pattern: one that gets no further than its first letters leaves the rest to be made later."""
 
 
 def warm(policies: PolicySet) -> None:
