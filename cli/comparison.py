@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from collections.abc import Iterable
 from dataclasses import asdict
 from dataclasses import dataclass
@@ -29,6 +28,8 @@ from store.frames import Event
 from store.frames import Found
 
 State = Literal["new", "gone", "same", "unseen"]
+_Now = tuple[Event, str, str]
+"""A message, a policy that matches it, and what that does."""
 
 _SHOWN: Final = 50
 """Messages that are listed for people."""
@@ -78,7 +79,7 @@ def replay(data: Path, session: str, rules: Rules) -> Comparison:
     policies = compiled(rules.policies, word_lists(rules.words), rules.on_error)
     done = Comparison(record["id"], messages=frames.count)
     then: list[tuple[Event, Found]] = []
-    now: list[tuple[Event, str, str]] = []
+    now: list[_Now] = []
     for one in rejudge(frames, policies, record["dialect"]):
         _count(done, one)
         now += [(one.event, hit.policy, _said(hit.action, applied=hit.applied)) for hit in one.hits]
@@ -122,22 +123,25 @@ def _count(done: Comparison, one: Rejudged) -> None:
         done.ends = one.event.n
 
 
-def _differences(then: list[tuple[Event, Found]], now: list[tuple[Event, str, str]]) -> Iterable[Difference]:
+def _differences(then: list[tuple[Event, Found]], now: list[_Now]) -> Iterable[Difference]:
     """Matched by message, then by turn: words that were held back may be told of at another message of theirs."""
     left = list(now)
     for event, found in then:
-        same = _taken(left, found.policy, lambda other, n=event.n: other.n == n) or _taken(
-            left, found.policy, lambda other, turn=event.turn: turn is not None and other.turn == turn
-        )
+        same = _taken(left, found.policy, event)
         state: State = "same" if same else "unseen" if _is_unseen(event) else "gone"
         yield _difference(event, found.policy or "", _said(found.action, applied=found.applied), same, state)
     for event, policy, said in left:
         yield _difference(event, policy, "", said, "new")
 
 
-def _taken(left: list[tuple[Event, str, str]], policy: str | None, fits: Callable[[Event], bool]) -> str:
-    number = next((number for number, (event, name, _) in enumerate(left) if name == policy and fits(event)), None)
-    return "" if number is None else left.pop(number)[2]
+def _taken(left: list[_Now], policy: str | None, event: Event) -> str:
+    """What this policy does now at this message or else at another of its turn, which is taken out; "" for nothing."""
+    here = [one for one in left if one[1] == policy and one[0].n == event.n]
+    near = [one for one in left if one[1] == policy and event.turn is not None and one[0].turn == event.turn]
+    for one in (*here, *near)[:1]:
+        left.remove(one)
+        return one[2]
+    return ""
 
 
 def _is_unseen(event: Event) -> bool:

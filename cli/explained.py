@@ -26,10 +26,11 @@ from store.frames import row
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A recorded message and what the policies make of it; `explanation` None where they are not asked."""
+    """A recorded message and what the policies make of it, `result`; `explanation` None where they are not asked."""
 
     event: Event
     explanation: Explanation | None
+    result: str | None
 
     def report(self) -> dict[str, Any]:
         """For programs; what was said is left out."""
@@ -37,7 +38,7 @@ class Message:
         return {
             **{name: value for name, value in row(self.event).items() if name not in ("payload", "data")},
             "judged": found is not None,
-            "verdict": (found.judgement.verdict.action if found.judgement.verdict else "pass") if found is not None else None,
+            "result": self.result,
             "policies": [asdict(policy) for policy in found.policies] if found is not None else [],
         }
 
@@ -53,8 +54,7 @@ class Message:
         for policy in self.explanation.policies:
             for line in _policy(policy):
                 out().print(line, soft_wrap=True)
-        verdict = self.explanation.judgement.verdict
-        out().print(Text.assemble(("verdict ", "bold"), verdict.action if verdict is not None else "pass"))
+        out().print(Text.assemble(("result ", "bold"), self.result or ""))
 
 
 def explain_message(data: Path, session: str, number: int, rules: Rules) -> Message:

@@ -83,15 +83,21 @@ def rejudge(frames: Frames, policies: PolicySet, dialect: str) -> Iterator[Rejud
         yield before._replace(hits=before.hits + judge.flush(before.event.at / 1e6).hits)
 
 
-def explain_event(frames: Frames, number: int, policies: PolicySet, dialect: str) -> tuple[Event, Explanation | None]:
-    """Why each policy matches a message or not, with all that came before it; None for one that is not judged. Raises Failure VT105."""
+def explain_event(frames: Frames, number: int, policies: PolicySet, dialect: str) -> tuple[Event, Explanation | None, str | None]:
+    """Why each policy matches a message or not, with all that came before it, and what becomes of it; None for one that is not judged.
+
+    Raises Failure VT105 where there is no such message.
+    """
     judge = Explainer(policies, dialect)
     for event in frames.events():
         at = event.at / 1e6
         _released(judge, at)
         if event.n == number:
             frame = frame_of(event)
-            return event, None if frame is None else judge.explain(frame, at)
+            if frame is None:
+                return event, None, None
+            found = judge.explain(frame, at)
+            return event, found, result_of(found.judgement.verdict, frame)
         _judged(judge, event, at)
     raise Failure("VT105", f"there is no message {number}", f"there are {frames.count}; ./run.sh events lists them")
 
@@ -112,10 +118,11 @@ def _judged(judge: Judge, event: Event, at: float) -> Rejudged:
     if frame is None:
         return Rejudged(event, (), None)
     judged = judge.judge(frame, at)
-    return Rejudged(event, judged.hits, _result(judged.verdict, frame))
+    return Rejudged(event, judged.hits, result_of(judged.verdict, frame))
 
 
-def _result(verdict: Verdict | None, frame: Frame) -> str:
+def result_of(verdict: Verdict | None, frame: Frame) -> str:
+    """What a verdict makes of a message."""
     if verdict is None or verdict.action == "pass":
         return "passed"
     blocked = verdict.action == "replace" and Frame(frame.from_client, verdict.payload).type != frame.type
