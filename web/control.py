@@ -28,6 +28,7 @@ from store.reader import LogReader
 from web.answers import Refused
 from web.answers import refused
 from web.dashboard import Dashboard
+from web.events import Events
 from web.guard import Guard
 from web.guard import Note
 from web.listing import Listing
@@ -80,6 +81,7 @@ def make_app(
             Route("/api/logs/sessions/{id}", control.turns),
             Route("/api/findings", control.findings),
             *Sound(log.folder.parent, control.find).routes,
+            *Events(log.frames, control.find).routes,
             Route("/api/live", partial(everything, watch=watch)),
             *Dashboard(control.listing, watch, Gateway(gateway).url).routes,
             *SessionPage(log, control.find, watch).routes,

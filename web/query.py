@@ -17,6 +17,7 @@ from store.export.native import Action
 from store.export.native import Kind
 from store.export.native import Mode
 from store.export.native import Severity
+from store.frames import Direction
 from store.query import Order
 from store.query import Status
 from web.answers import Refused
@@ -68,6 +69,12 @@ def finding_filters(given: Mapping[str, str]) -> dict[str, Any]:
     """Conditions for `LogReader.findings`. Raises Refused 400."""
     known(given, (*_FINDING, *_PAGED))
     return {name: read(name, given[name]) for name, read in _FINDING.items() if name in given}
+
+
+def event_filters(given: Mapping[str, str]) -> dict[str, Any]:
+    """Conditions for `Wanted` of recorded messages. Raises Refused 400."""
+    known(given, (*_EVENT, *_PAGED))
+    return {field: read(name, given[name]) for name, (field, read) in _EVENT.items() if name in given}
 
 
 def known(given: Mapping[str, str], filters: Collection[str]) -> None:
@@ -145,3 +152,8 @@ _TURN: Final[Mapping[str, Callable[[str, str], Any]]] = {
     "until": _moment,
     "text": _text,
 }
+_EVENT: Final[Mapping[str, tuple[str, Callable[[str, str], Any]]]] = {
+    "from": ("direction", _one_of(get_args(Direction))),
+    "type": ("type", _text),
+}
+"""With the names of `Wanted`."""
