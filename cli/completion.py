@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
+from typing import get_args
 
 import typer
 
@@ -21,6 +22,11 @@ from cli.plain import plain
 from cli.records import read_sessions
 from cli.rulesfile import read_rules
 from rules.model import Rules
+from store.export.native import Action
+from store.export.native import Kind
+from store.export.native import Mode
+from store.export.native import Severity
+from store.filters import FINDING
 from store.tokens import Tokens
 
 VARIABLE: Final = "_VOICETAP_COMPLETE"
@@ -94,6 +100,22 @@ def complete_provider(context: typer.Context, incomplete: str) -> list[str]:
     rules = _rules(context)
     providers = rules.providers.items() if rules else ()
     return _begin(incomplete, (f"{name}/{model}" for name, provider in providers for model in provider.models or ("",)))
+
+
+_WORDS: Final = {name: get_args(words) for name, words in (("kind", Kind), ("severity", Severity), ("action", Action), ("mode", Mode))}
+"""The conditions on findings whose values are known."""
+
+
+def complete_finding(context: typer.Context, incomplete: str) -> list[str]:
+    """Conditions on findings: their names, and the values of those that have few. Bash takes `=` for a word of its own."""
+    given: list[str] = ["", "", *(context.params.get("condition") or ())]
+    named = given[-2] if given[-1] == "=" else given[-1] if given[-2] != "=" else ""
+    if "=" not in incomplete and named in FINDING:
+        return _begin(incomplete, _WORDS.get(named, ()))
+    name, equals, value = incomplete.partition("=")
+    if equals:
+        return [f"{name}={word}" for word in _begin(value, _WORDS.get(name, ()))]
+    return _begin(name, (f"{known}=" for known in FINDING))
 
 
 def _data(context: typer.Context) -> Path:

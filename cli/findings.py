@@ -15,6 +15,7 @@ from typing import Final
 
 import typer
 
+from cli.completion import complete_finding
 from cli.errors import Failure
 from cli.moments import moment_of
 from cli.options import DATA
@@ -74,6 +75,7 @@ def findings(
         list[str] | None,
         typer.Argument(
             metavar="[NAME=VALUE]...",
+            autocompletion=complete_finding,
             help=f"Conditions: {', '.join(FINDING)}, which take globs; since and until, a time or how long ago (90m).",
         ),
     ] = None,
@@ -88,7 +90,7 @@ def findings(
     data: DataFolder = DATA,
     as_json: AsJson = False,
 ) -> None:
-    """List what the proxy found, newest first, or count it: policy hits, budgets, revocations, refused requests, limits, leaks."""
+    """List what the proxy found, newest first, or count it: policy hits, budgets, revocations, refused requests, limits, leaks, changes."""
     wanted, since, until = _asked(condition or [])
     listed = [record for record in read_findings(data, since, until) if fitting(record, wanted)]
     listed = listed[-limit:] if limit else listed

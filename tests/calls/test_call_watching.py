@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from phone import Phone
 from proxying import KEY
+from recorded import named
 from reloading import reloaded
+from switchboard import CALLS
 from switchboard import FORM
 from switchboard import Switchboard
 from switchboard import code_of
@@ -60,6 +62,22 @@ async def test_an_offer_with_an_unlisted_tool(board: Switchboard, text: str, cod
         await phone.close()
     assert (answer.status_code, code_of(answer)) == (403 if code == "tool_not_allowed" else 400, code)
     assert len(board.simulator.requests) == before
+
+
+async def test_a_telephone_call_is_accepted_with_listed_tools_alone(board: Switchboard):
+    async with reloaded(board.proxy, ROUTE, TOOLS):
+        ringing, asked = board.simulator.ring(), len(board.simulator.requests)
+        refused = await board.post(f"{CALLS}/{ringing.id}/accept", json.loads(session(tools=[tool("wire_money")])))
+        assert (refused.status_code, code_of(refused)) == (403, "tool_not_allowed")
+        assert (len(board.simulator.requests), ringing.waits) == (asked, True)
+        body = json.loads(session(tools=[tool("lookup_order")], instructions="Be kind."))
+        assert (await board.post(f"{CALLS}/{ringing.id}/accept", body)).status_code == 200
+        async with board.proxy.connect(f"/v1/realtime?call_id={ringing.id}", headers=named("accepted")) as socket:
+            await socket.send(f'{{"type":"session.update","session":{session(instructions="Be rude.")}}}')
+            while json.loads(await socket.recv())["type"] != "session.updated":
+                pass
+        assert (await board.post(f"{CALLS}/{ringing.id}/hangup")).status_code == 200
+    assert changes(board, await board.record("accepted")) == [("alert", "instructions_changed", "session.update")]
 
 
 async def test_a_listed_tool_is_offered_and_another_one_refused_on_the_channel(board: Switchboard):

@@ -105,6 +105,12 @@ def test_completion_scripts(cli: Cli, shell: str) -> None:
         ("run.sh explain --route r", ["rest"]),
         ("run.sh keys revoke ", ["kiosk"]),
         ("run.sh smoke s", ["sim/sim-voice"]),
+        ("run.sh findings k", ["key=", "kind="]),
+        ("run.sh findings kind=c", ["kind=change"]),
+        ("run.sh findings kind = c", ["change"]),
+        ("run.sh findings kind=change severity =", ["info", "low", "medium", "high", "critical"]),
+        ("run.sh findings kind = policy m", ["model=", "mode="]),
+        ("run.sh findings nothing=", []),
     ],
 )
 def test_completion_of_words(cli: Cli, words: str, expected: list[str]) -> None:
