@@ -183,6 +183,7 @@ class Calls:
             client_scope=client_scope(flow),
             upstream_scope=upstream_scope(call.account),
             record=await self.sounds.for_call(session),
+            hold=session.gates.hold,
         )
         limit = self.tap.rules.limits.handshake
         try:

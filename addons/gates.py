@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from addons.admission import Admitted
 from addons.answers import NotAdmitted
 from addons.tap import Tap
@@ -12,8 +10,6 @@ from providers.base import Upstream
 from realtime.gates.settings import NONE
 from realtime.gates.settings import Gates
 from rules.access import Route
-
-_UNSUPPORTED: Final = "gate_unsupported"
 
 
 def gates_for(tap: Tap, admitted: Admitted, upstream: Upstream) -> Gates:
@@ -24,8 +20,8 @@ def gates_for(tap: Tap, admitted: Admitted, upstream: Upstream) -> Gates:
     made = _made(route, admitted)
     if not made.fit(upstream.dialect) or (made.gate and not KINDS[admitted.config.kind].capabilities.gates):
         keys = " and ".join(name for name in ("hold", "gate") if getattr(route, name) is not None)
-        reason = f"route {route.name} asks for {keys}: transcript, which a {upstream.family} session of {admitted.target.provider} cannot carry"
-        raise NotAdmitted(501, _UNSUPPORTED, reason)
+        which = f"a {upstream.family} session of {admitted.target.provider}"
+        raise NotAdmitted(501, "gate_unsupported", f"route {route.name} asks for {keys}, which {which} cannot carry")
     return made
 
 

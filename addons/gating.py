@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 from typing import Final
 from typing import Literal
 
 from addons.answergate import AnswerGate
+from addons.callsound import CallSound
 from addons.gatekeeper import Gatekeeper
 from addons.inspection import Hook
 from addons.policing import Policing
@@ -20,18 +25,22 @@ from realtime.policies import Hit
 from realtime.session import Session
 from realtime.verdict import Verdict
 
-_SOON: Final = 0.005
+_SOON: Final = 0.02
 """Seconds after which what is overdue is looked at again: the policies let words go by their own clock."""
 
 
 class Gating:
-    """The frame hook that asks the policies, with the gates of a session beside them. `show` is set by whoever knows all hooks."""
+    """The frame hook that asks the policies, with the gates of a session beside them.
+
+    `show` and `sound` are set by whoever knows all hooks, and the sidecar: see `Inspection.show` and `Sidecar.sound`.
+    """
 
     audio: Literal["later", "never"] = "never"
 
     def __init__(self, tap: Tap, policing: Policing) -> None:
         self.policing = policing
         self.show: Callable[[Session, Frame], None] = lambda session, frame: None
+        self.sound: Callable[[str, Mapping[str, Any]], Awaitable[None]]
         self._tap = tap
         self._gated: dict[str, Gated] = {}
         policing.told.append(self._told)
@@ -46,12 +55,19 @@ class Gating:
             return self.policing.frame
         session.watched = session.gates.hold
         if session.id not in self._gated:
-            self._gated[session.id] = Gated(Gatekeeper(self._tap, self.policing, session, self._crossed), self.policing)
+            keeper = Gatekeeper(self._tap, self.policing, session, self._crossed)
+            self._gated[session.id] = Gated(keeper, self.policing, self._gate_of_sound(keeper, session))
         return self._gated[session.id].frame
 
     def rest(self, session: Session, from_client: bool, now: float) -> Sequence[Frame]:
         """As `Policing.rest`."""
         return self.policing.rest(session, from_client, now)
+
+    def _gate_of_sound(self, keeper: Gatekeeper, session: Session) -> SoundGate | CallSound | None:
+        """Where the sound is among the messages, or, in a call, in the sidecar."""
+        if not session.gates.hold:
+            return None
+        return SoundGate(keeper) if session.call is None else CallSound(keeper, partial(self.sound, session.call.id))
 
     def _crossed(self, session: Session, frame: Frame) -> None:
         self.show(session, frame)
@@ -69,12 +85,11 @@ class Gating:
 class Gated:
     """One session with gates."""
 
-    def __init__(self, keeper: Gatekeeper, policing: Policing) -> None:
+    def __init__(self, keeper: Gatekeeper, policing: Policing, sound: SoundGate | CallSound | None) -> None:
         self.keeper = keeper
         self.policing = policing
-        gates = keeper.session.gates
-        self.answers = AnswerGate(keeper) if gates.gate else None
-        self.sound = SoundGate(keeper) if gates.hold else None
+        self.answers = AnswerGate(keeper) if keeper.session.gates.gate else None
+        self.sound = sound
         self._timer: asyncio.TimerHandle | None = None
         self._armed: float | None = None
 
@@ -92,7 +107,7 @@ class Gated:
         return verdict
 
     @property
-    def _gates(self) -> list[AnswerGate | SoundGate]:
+    def _gates(self) -> list[AnswerGate | SoundGate | CallSound]:
         return [gate for gate in (self.answers, self.sound) if gate is not None]
 
     def told(self, hits: Sequence[Hit]) -> None:

@@ -115,6 +115,7 @@ class Pipeline:
         dialling = Dialling(tap)
         deadlines = Deadlines(tap)
         self.sidecar = Sidecar(self._worker_config, self._call_event, self._calls_lost)
+        self.gating.sound = self.sidecar.sound
         self.figures = Figures(tap, self.sidecar.health)
         self.calls = Calls(tap, admission, dialling, self.sidecar, Sideband(tap, dialling, gateway_address), self.sounds)
         self.is_running = False

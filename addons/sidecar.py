@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from typing import Final
@@ -85,6 +86,12 @@ class Sidecar:
         process = self._home(call_id).process
         assert process is not None
         return await process.client.answer(call_id, sdp)
+
+    async def sound(self, call_id: str, order: Mapping[str, Any]) -> None:
+        """What becomes of the provider's sound of a held call. Raises SidecarError, 502 for a call that has ended."""
+        process = self._home(call_id).process
+        assert process is not None
+        await process.client.sound(call_id, order)
 
     async def drop(self, call_id: str, reason: str) -> None:
         """End a call gracefully; nothing for one that is not known. Its `closed` event follows."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from collections.abc import Sequence
+from typing import Final
 
 from addons.gatekeeper import Gatekeeper
 from realtime.frame import Frame
@@ -19,9 +20,10 @@ from realtime.policies.refusal import answer_of
 from realtime.texts import texts
 from realtime.texts.slot import SPOKEN
 from realtime.verdict import Verdict
+from store.export.native import Action
 
-LATE = f"the words of its sound did not come within {BOUNDS.sound:g} s"
-FULL = f"more than {BOUNDS.bytes >> 20} MiB of its sound wait for their words"
+LATE: Final = f"the words of its sound did not come within {BOUNDS.sound:g} s"
+FULL: Final = f"more than {BOUNDS.bytes >> 20} MiB of its sound wait for their words"
 
 
 class SoundGate:
@@ -73,7 +75,7 @@ class SoundGate:
             self.keeper.redeem(sound, None, now)
         return freed
 
-    def _mute(self, key: str | None, action: str, code: str, event_type: str) -> None:
+    def _mute(self, key: str | None, action: Action, code: str, event_type: str) -> None:
         answer = self.gate.answer(key)
         if answer.muted:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
+from collections.abc import Mapping
 from dataclasses import asdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,8 @@ class OfferedCall:
     client_scope: Scope
     upstream_scope: Scope
     record: Recording | None = None
+    hold: bool = False
+    """Whether the provider's sound waits until it is told to go on."""
 
 
 class WorkerClient:
@@ -80,6 +83,10 @@ class WorkerClient:
                 raise SidecarError(502, error.code, error.message) from None
             raise
         return str(made["answer"])
+
+    async def sound(self, call: str, order: Mapping[str, Any]) -> None:
+        """What becomes of the provider's sound of a held call, as the worker's API has it. Raises SidecarError."""
+        await self._ask("POST", f"/calls/{call}/sound", json=order, timeout=DROP_SECONDS)
 
     async def drop(self, call: str, reason: str) -> None:
         """End a call; nothing for one that is not there. Raises SidecarError when the worker does not answer."""

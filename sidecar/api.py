@@ -25,6 +25,8 @@ from sidecar.addresses import Scope
 from sidecar.bridge import Tickets
 from sidecar.call import Ask
 from sidecar.calls import Calls
+from sidecar.calls import SoundOrder
+from sidecar.delayline import State
 from sidecar.limits import BODY_BYTES
 from sidecar.limits import Refused
 from sidecar.news import News
@@ -42,6 +44,7 @@ def make_api(calls: Calls, news: News, token: str) -> ASGIApp:
             Route("/calls/{id}", api.drop, methods=["DELETE"]),
             Route("/calls/{id}", api.call),
             Route("/calls/{id}/answer", api.answer, methods=["POST"]),
+            Route("/calls/{id}/sound", api.sound, methods=["POST"]),
             Route("/healthz", api.health),
             Route("/metrics", api.metrics),
             Route("/events", api.events),
@@ -76,6 +79,10 @@ class _Api:
     async def answer(self, request: Request) -> Response:
         answer = _text(await _body(request), "answer")
         return JSONResponse({"answer": self._calls.answer(request.path_params["id"], answer)})
+
+    async def sound(self, request: Request) -> Response:
+        self._calls.sound(request.path_params["id"], _order(await _body(request)))
+        return Response(status_code=204)
 
     async def drop(self, request: Request) -> Response:
         self._calls.drop(request.path_params["id"], request.query_params.get("reason", "ended"))
@@ -121,7 +128,16 @@ def _ask(body: dict[str, Any]) -> Ask:
         client_scope=_scope(body, "client_scope"),
         upstream_scope=_scope(body, "upstream_scope"),
         record=_record(body.get("record")),
+        hold=body.get("hold") is True,
     )
+
+
+def _order(body: dict[str, Any]) -> SoundOrder:
+    state: Any = body.get("state")
+    until = body.get("until")
+    if state not in get_args(State) or not (until is None or isinstance(until, float)):
+        raise Refused(400, "bad_request", f"state is one of {', '.join(get_args(State))}, until a number of seconds or null")
+    return SoundOrder(state, until, drop=body.get("drop") is True, reset=body.get("reset") is True)
 
 
 def _record(given: Any) -> tuple[str, int] | None:

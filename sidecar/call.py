@@ -26,6 +26,7 @@ from sidecar.channel import Channel
 from sidecar.channel import ChannelSpec
 from sidecar.checks import read_answer
 from sidecar.checks import read_offer
+from sidecar.delayline import DelayLine
 from sidecar.leg import Leg
 from sidecar.limits import ANSWER_SECONDS
 from sidecar.limits import GOODBYE_SECONDS
@@ -49,7 +50,7 @@ State = Literal["offered", "answered", "connected", "disconnected", "closed"]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a call is made from. `record`: a folder and the most bytes of each file in it."""
+    """What a call is made from. `record`: a folder and the most bytes of each file in it; `hold`: whether the provider's sound waits."""
 
     id: str
     offer: str
@@ -57,6 +58,7 @@ class Ask:
     client_scope: Scope
     upstream_scope: Scope
     record: tuple[str, int] | None
+    hold: bool = False
 
 
 class Call:
@@ -79,6 +81,7 @@ class Call:
         }
         self._client_end: LocalTransport | None = None
         self._record = ask.record
+        self._line = DelayLine(self._loop) if ask.hold else None
         self._recorder: Recorder | None = None
         self._exchange: Exchange | None = None
         self._told: dict[str, Any] | None = None
@@ -117,6 +120,11 @@ class Call:
         self._legs["upstream"].connect(answer.transport, answering_setup(answer.transport.setup))
         self.bridge.start()
         return mirrored(answer, self._client_end, setup)
+
+    @property
+    def line(self) -> DelayLine | None:
+        """Where the provider's sound waits; None where it does not."""
+        return self._line
 
     def end(self, cause: Cause) -> None:
         """End the call; only the first cause counts."""
@@ -158,7 +166,7 @@ class Call:
         if self._record is not None:
             folder, limit = self._record
             self._recorder = Recorder(Path(folder), limit)
-        made = Exchange(self._legs["client"], self._legs["upstream"], self._recorder.packet if self._recorder else None)
+        made = Exchange(self._legs["client"], self._legs["upstream"], self._recorder.packet if self._recorder else None, self._line)
         made.begin(codecs, self._loop.time())
         self._figures_timer = self._loop.call_later(FIGURES_SECONDS, self._tell_again)
         return made
@@ -226,6 +234,8 @@ class Call:
                 await within(RECORDING_SECONDS, self._recorder.close())
         except Exception:
             logger.exception("call %s did not end cleanly", self.id)
+        if self._line is not None:
+            self._line.close()
         if self._figures_timer is not None:
             self._figures_timer.cancel()
             self._tell_figures()

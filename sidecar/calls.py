@@ -7,12 +7,14 @@ import gc
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sidecar.bridge import Bridge
 from sidecar.bridge import Cause
 from sidecar.call import Ask
 from sidecar.call import Call
+from sidecar.delayline import State
 from sidecar.ice import NoPort
 from sidecar.limits import BUSY_LAG
 from sidecar.limits import CLOSED_PER_COLLECTION
@@ -22,6 +24,16 @@ from sidecar.looplag import LoopLag
 from sidecar.sdp import SdpError
 from sidecar.settings import Settings
 from sidecar.totals import Totals
+
+
+@dataclass(frozen=True, slots=True)
+class SoundOrder:
+    """The state of a delay line from now on; `until`, `drop` as in `DelayLine.turn`, `reset` ends the delay."""
+
+    state: State
+    until: float | None = None
+    drop: bool = False
+    reset: bool = False
 
 
 class Calls:
@@ -62,6 +74,15 @@ class Calls:
             return found.answer(sdp)
         except SdpError as error:
             raise Refused(400, "bad_answer", error.message) from None
+
+    def sound(self, call: str, order: SoundOrder) -> None:
+        """What becomes of the provider's sound of a held call. Raises Refused: 404, 409 for a call that is not held."""
+        line = self.find(call).line
+        if line is None:
+            raise Refused(409, "not_held", "the sound of this call does not wait")
+        line.turn(order.state, until=order.until, drop=order.drop)
+        if order.reset:
+            line.reset()
 
     def drop(self, call: str, reason: str) -> None:
         """End a call gracefully. Raises Refused 404."""

@@ -1,18 +1,22 @@
 """The way of packets from one leg to the other: byte for byte, after a filter that keeps a call from being a free encrypted tunnel.
 
-Nothing is decoded, queued or generated: a packet goes on at once or is dropped and counted.
+Nothing is decoded, queued or generated: a packet goes on at once or is dropped and counted. Only where a call is held do packets of
+the provider wait in a line, and go on as silence where they may not be heard.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from typing import Final
 
+from sidecar.delayline import DelayLine
 from sidecar.figures import MAX_STREAMS
 from sidecar.figures import Figures
 from sidecar.figures import Stream
+from sidecar.hush import hushed
 from sidecar.leg import Leg
 from sidecar.rtp import HEADER
 from sidecar.rtp import payload
@@ -59,13 +63,22 @@ class Bucket:
 class Path:
     """One direction. `packet` is the `on_packet` of the leg that it comes from."""
 
-    def __init__(self, target: Leg, figures: Figures, other: Figures, codecs: Mapping[int, Codec], tap: Callable[..., None] | None) -> None:
+    def __init__(
+        self,
+        target: Leg,
+        figures: Figures,
+        other: Figures,
+        codecs: Mapping[int, Codec],
+        tap: Callable[..., None] | None,
+        line: DelayLine | None = None,
+    ) -> None:
         """`figures`: of the side that packets come from, `other`: of the side they go to; `tap`: as Tap, with the side already given."""
         self._target = target
         self._figures = figures
         self._other = other
         self._codecs = codecs
         self._tap = tap
+        self._line = line
         self._bucket = Bucket()
         self._looked = 0.0
 
@@ -93,12 +106,24 @@ class Path:
         stream = figures.streams.get(ssrc) or self._new_stream(ssrc, codec, timestamp, arrival)
         if stream is None:
             figures.dropped["ssrc"] += 1
-        elif not self._target.send_packet(packet, False):
-            figures.dropped["early"] += 1
+        elif self._line is None:
+            self._send(packet, codec, stream, timestamp, sequence, arrival)
         else:
-            figures.passed(stream, len(packet), timestamp, arrival)
-            if self._tap is not None and codec.name == "opus":
-                self._tap(payload(packet), timestamp, sequence, arrival)
+            self._line.push(arrival, partial(self._held, packet, codec, stream, timestamp, sequence, arrival))
+
+    def _held(self, packet: bytes, codec: Codec, stream: Stream, timestamp: int, sequence: int, arrival: float, silent: bool) -> None:
+        """A packet has waited long enough."""
+        made = hushed(packet, codec.name) if silent else packet
+        if made is not None:
+            self._send(made, codec, stream, timestamp, sequence, arrival)
+
+    def _send(self, packet: bytes, codec: Codec, stream: Stream, timestamp: int, sequence: int, arrival: float) -> None:
+        if not self._target.send_packet(packet, False):
+            self._figures.dropped["early"] += 1
+            return
+        self._figures.passed(stream, len(packet), timestamp, arrival)
+        if self._tap is not None and codec.name == "opus":
+            self._tap(payload(packet), timestamp, sequence, arrival)
 
     def _new_stream(self, ssrc: int, codec: Codec, timestamp: int, arrival: float) -> Stream | None:
         if len(self._figures.streams) >= MAX_STREAMS:
@@ -110,10 +135,12 @@ class Path:
 class Exchange:
     """Both directions between the legs of a call."""
 
-    def __init__(self, client: Leg, upstream: Leg, tap: Tap | None = None) -> None:
+    def __init__(self, client: Leg, upstream: Leg, tap: Tap | None = None, line: DelayLine | None = None) -> None:
+        """`line`: where packets of the provider wait, None where they do not."""
         self._client = client
         self._upstream = upstream
         self._tap = tap
+        self.line = line
         self._began = 0.0
         self._from_client = Figures()
         self._from_upstream = Figures()
@@ -123,7 +150,7 @@ class Exchange:
         self._began = now
         client, upstream = self._from_client, self._from_upstream
         self._client.on_packet = Path(self._upstream, client, upstream, codecs, self._tapping(True)).packet
-        self._upstream.on_packet = Path(self._client, upstream, client, codecs, self._tapping(False)).packet
+        self._upstream.on_packet = Path(self._client, upstream, client, codecs, self._tapping(False), self.line).packet
 
     def media(self) -> dict[str, Any]:
         """{"client": SIDE, "upstream": SIDE, "setup": {"client": TIMES, "upstream": TIMES}}.

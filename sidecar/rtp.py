@@ -42,14 +42,19 @@ class Report:
     blocks: tuple[Block, ...]
 
 
-def payload(packet: bytes) -> bytes:
-    """The payload of an RTP packet, without contributing sources, header extension and padding; empty where the packet lies."""
+def bounds(packet: bytes) -> tuple[int, int]:
+    """Where the payload of an RTP packet starts and ends; nowhere in a packet that lies about it."""
     flags = packet[0]
     start = 12 + 4 * (flags & 0x0F)
     if flags & 0x10:
         start += 4 + 4 * int.from_bytes(packet[start + 2 : start + 4])
-    end = len(packet) - (packet[-1] if flags & 0x20 else 0)
-    return packet[start:end]
+    start = min(start, len(packet))
+    return start, max(start, len(packet) - (packet[-1] if flags & 0x20 else 0))
+
+
+def payload(packet: bytes) -> bytes:
+    """The payload of an RTP packet, without contributing sources, header extension and padding; empty where the packet lies."""
+    return packet[slice(*bounds(packet))]
 
 
 def reports(packet: bytes) -> Iterator[Report]:

@@ -347,4 +347,6 @@ class InputGate:
 
 def _is_unclear(frame: Frame) -> bool:
     """Whether the provider may read something else here than the gate does."""
-    return frame.event is not None and frame.flaw is not None or frame.event is None and (frame.text or may_be_json(frame.payload))
+    if frame.event is not None:
+        return frame.flaw is not None
+    return frame.text or may_be_json(frame.payload)

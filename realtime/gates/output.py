@@ -95,7 +95,7 @@ class OutputGate:
             else:
                 self._hear(signal, now)
         if self.dialect == "elevenlabs":
-            self._hear_utterance(frame)
+            self._hear_utterance(frame, now)
         if isinstance(found, Sound) and left is not None:
             self._wait(found)
         return found
@@ -160,22 +160,22 @@ class OutputGate:
             case TextOut():
                 answer = self._answer(signal.response_id)
                 if signal.final:
-                    self._whole(answer, signal.item_id)
+                    self._whole(answer, signal.item_id, now)
                 else:
                     answer.words.add(signal.text, now, replace=signal.replace)
                     self._fresh[answer.key] = self._fresh.get(answer.key, 0) + 1
             case ResponseFinished():
                 self._over(signal.response_id)
 
-    def _hear_utterance(self, frame: Frame) -> None:
+    def _hear_utterance(self, frame: Frame, now: float) -> None:
         """ElevenLabs says an utterance in one piece; that it was interrupted ends it."""
         if any(text.part == "final" for text in texts(self.dialect, frame)):
-            self._whole(self._answer(self._current), None)
+            self._whole(self._answer(self._current), None, now)
         if ended(self.dialect, frame) is not None:
             self._over(self._current)
 
-    def _whole(self, answer: Answer, item: str | None) -> None:
-        answer.words.close()
+    def _whole(self, answer: Answer, item: str | None, now: float) -> None:
+        answer.words.close(now)
         answer.finals.add(item)
 
     def _over(self, key: str | None) -> None:

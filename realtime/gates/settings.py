@@ -37,6 +37,9 @@ class Gates:
 NONE: Final = Gates()
 
 
+_WINDOW: Final = Window()
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """How long the gates wait, in seconds, and how much, in bytes of messages.
@@ -50,7 +53,7 @@ class Bounds:
     words: float = 10.0
     messages: int = 64
     message_bytes: int = 1 << 20
-    window: Window = Window()
+    window: Window = _WINDOW
 
 
 BOUNDS: Final = Bounds()

@@ -13,13 +13,15 @@ class Words:
     It never is while the policies themselves still hold words as old as it.
     """
 
-    __slots__ = ("_length", "_pieces", "_window", "came", "checked")
+    __slots__ = ("_length", "_pieces", "_window", "came", "checked", "until")
 
     def __init__(self, window: Window) -> None:
         self.came = 0
         """Pieces so far."""
         self.checked = 0
         """How many of them, from the first on, are checked."""
+        self.until: float | None = None
+        """When the newest of those came."""
         self._window = window
         self._length = 0
         self._pieces: deque[tuple[float, int]] = deque()
@@ -30,9 +32,9 @@ class Words:
         self._length = len(text) if replace else self._length + len(text)
         self._pieces.append((now, self._length))
 
-    def close(self) -> None:
+    def close(self, now: float) -> None:
         """The text is whole, and was judged as a whole."""
-        self.checked = self.came
+        self.checked, self.until = self.came, now
         self._pieces.clear()
 
     def settle(self, now: float, held_since: float | None) -> None:
@@ -43,7 +45,7 @@ class Words:
             if inside or (held_since is not None and at >= held_since):
                 return
             self._pieces.popleft()
-            self.checked += 1
+            self.checked, self.until = self.checked + 1, at
 
     @property
     def due(self) -> float | None:

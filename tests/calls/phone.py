@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,8 @@ Event = dict[str, Any]
 
 PATIENCE = 25.0
 """Seconds after which what does not come fails a test."""
+LOUD = 500
+"""Of 32,767: what is less counts as silence."""
 SDP = {"Content-Type": "application/sdp"}
 
 
@@ -52,6 +55,8 @@ class Phone:
         """The channel has closed."""
         self.heard = 0
         """Frames of sound that came."""
+        self.loud = 0
+        """How many of them were not silent."""
         self._news = asyncio.Event()
         self._ears: list[asyncio.Task[None]] = []
         self.peer.on("track", lambda track: self._ears.append(asyncio.ensure_future(self._listen(track))))
@@ -154,10 +159,11 @@ class Phone:
     async def _listen(self, track: Any) -> None:
         while True:
             try:
-                await track.recv()
+                frame = await track.recv()
             except MediaStreamError:
                 return
             self.heard += 1
+            self.loud += max(array("h", bytes(frame.planes[0]))) > LOUD
             self._tell()
 
 
