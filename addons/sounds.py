@@ -121,9 +121,12 @@ class Sounds:
             found[0].listener, found[0].recording = None, {"state": "erased", "folder": folder}
 
     async def make_leftovers(self) -> None:
-        """Have made what an earlier run left."""
+        """Have made what an earlier run left, and remove what belongs to no session."""
         try:
             left = await asyncio.to_thread(soundfolder.leftovers, self.data)
+            for folder in await asyncio.to_thread(soundfolder.unclaimed, self.data):
+                if folder not in self._folders:
+                    await asyncio.to_thread(soundfolder.remove, self.data, folder)
         except OSError as error:
             logger.error("what an earlier run recorded cannot be read: %s: %s", error.filename, error.strerror or error)
             return

@@ -76,6 +76,15 @@ def leftovers(data: Path) -> list[str]:
     return [folder for folder, path in sessions(data) if (path / SPOOL).exists(follow_symlinks=False)]
 
 
+def unclaimed(data: Path) -> list[str]:
+    """The folders, below `data`, in which there is only what the media process wrote of a call that never became a session."""
+    return [folder for folder, path in sessions(data) if _is_unclaimed({entry.name for entry in path.iterdir()})]
+
+
+def _is_unclaimed(names: set[str]) -> bool:
+    return not names.isdisjoint(CALL.values()) and names.isdisjoint((SPOOL, PEAKS))
+
+
 def finish(data: Path, folder: str) -> None:
     """The products of a folder are made and recorded: remove what they were made of, and a folder in which nothing is."""
     path = data / folder

@@ -57,7 +57,7 @@ def make(data: Path, folder: str) -> dict[str, Any]:
     """Make the products of a session's folder; returns its `recording`. Raises OSError, ValueError.
 
     The spool stays in any case, with silence in the place of sound that is not kept; Opus packets stay but for sides in whose
-    words policies have a say. Products that are there already are complete.
+    words policies have a say: where those went, the products that are there already are complete.
     """
     path = data / folder
     with _locked(path):
@@ -65,7 +65,7 @@ def make(data: Path, folder: str) -> dict[str, Any]:
         tracks: dict[str, Track] = {}
         try:
             silence_spool(path / SPOOL, found)
-            summary = _known(path) or _made(path, found, tracks)
+            summary = (_known(path) if found.guarded else None) or _made(path, found, tracks)
             for side in found.guarded & CALL.keys():
                 (path / CALL[side]).unlink(missing_ok=True)
         finally:

@@ -14,6 +14,7 @@ from sidecar.recorder import Recorder
 from store import soundmaker
 from store.soundfolder import make
 from store.soundfolder import relative
+from store.soundfolder import unclaimed
 from store.spool import Entry
 from store.spool import Spool
 from store.spool import mark
@@ -91,3 +92,40 @@ async def test_a_media_process_that_was_killed_leaves_what_can_be_read(tmp_path:
     (folder / "upstream.ogg").write_bytes(b"")
     recording = soundmaker.make(tmp_path, FOLDER)
     assert (recording["state"], recording["stereo"]) == ("failed", None)
+
+
+GUARDED = tuple(mark(0.0, guarded=side) for side in ("user", "model"))
+ANSWERED = (mark(4.2, playback=True, turn=1), mark(5.2, playback=False, turn=1))
+
+
+async def test_only_what_is_settled_is_heard_and_no_packets_are_kept(tmp_path: Path) -> None:
+    folder = await called(tmp_path, *GUARDED, TURN, *ANSWERED, mark(0.0, settled=1, side="model"))
+    recording = soundmaker.make(tmp_path, FOLDER)
+    assert recording["silenced"] == [{"turn": 1, "side": "user", "policies": []}]
+    stereo = wav(folder / "stereo.wav")
+    assert (stereo.seconds, stereo.loudness(0, 0, 6.2)) == (pytest.approx(6.2, abs=0.01), 0)
+    assert stereo.sounding(1) == pytest.approx((4.2, 5.2), abs=0.03)
+    assert wav(folder / "1-model.wav").pitch(0, 0.1, 0.9) == pytest.approx(880, rel=0.02)
+    assert {path.name for path in folder.iterdir()} == {"stereo.wav", "1-model.wav", "peaks.json", "recording.json", "sound.spool"}
+    assert soundmaker.make(tmp_path, FOLDER) == recording, "a process that was killed before it told of it is not missed"
+    assert wav(folder / "stereo.wav") == stereo
+
+
+async def test_what_a_policy_stopped_is_silent_though_it_was_settled_and_the_other_side_is_untouched(tmp_path: Path) -> None:
+    stopped = mark(0.0, silenced=1, side="user", policy="cards")
+    folder = await called(tmp_path, GUARDED[0], TURN, mark(0.0, settled=1, side="user"), stopped, stopped)
+    recording = soundmaker.make(tmp_path, FOLDER)
+    assert recording["silenced"] == [{"turn": 1, "side": "user", "policies": ["cards"]}]
+    stereo = wav(folder / "stereo.wav")
+    assert stereo.loudness(0, 0, 6.2) == 0
+    assert stereo.sounding(1) == pytest.approx((4.2, 6.2), abs=0.03)
+    assert {path.name for path in folder.glob("*.ogg")} == {"upstream.ogg"}
+
+
+async def test_what_belongs_to_no_session_is_found(tmp_path: Path) -> None:
+    folder = await called(tmp_path, TURN)
+    assert unclaimed(tmp_path) == []
+    (folder / "sound.spool").unlink()
+    assert unclaimed(tmp_path) == [FOLDER]
+    (folder / "peaks.json").write_text("{}")
+    assert unclaimed(tmp_path) == []

@@ -20,12 +20,17 @@ from cli.call import mint
 from cli.call import with_secret
 from cli.conversation import SESSION
 from cli.sound import VOICE
+from simulator import Script
 from simulator import Simulator
 from simulator.audio import silence
 from simulator.audio import speak
 from store.reader import LogReader
 
 WAV = RULES.replace("{content: full}", "{content: metadata, audio: wav}")
+
+
+POLICIES = "policies: [{id: cards, when: {detect: [card]}, action: redact}]\n"
+SAID = ("Hello, can you hear me?", "My card is 4111 1111 1111 1111.", "Is that all?")
 
 
 async def ready(data: Path) -> dict[str, Any]:
@@ -65,3 +70,36 @@ async def test_both_sides_of_a_call_and_its_turn(tmp_path: Path) -> None:
         *("stereo.wav", "peaks.json", "1-user.wav", "1-model.wav"),
         *("client.ogg", "upstream.ogg", "recording.json"),
     }
+
+
+async def test_words_that_are_redacted_are_not_heard(tmp_path: Path) -> None:
+    async with Simulator(script=Script(transcripts=SAID, answers=("Yes, I can.",))) as simulator:
+        provider = f'providers:\n  sim: {{kind: simulator, url: "http://{simulator.address}"}}\n'
+        rules = f"{WAV}{provider}routes: [{{name: all, provider: sim}}]\n{POLICIES}"
+        async with started_proxy(tmp_path, rules) as proxy:
+            async with AsyncOpenAI(base_url=proxy.base_url, api_key=KEY) as client:
+                secret = await mint(client, {**SESSION, "model": "gpt-realtime"})
+            async with Call(with_secret(proxy.base_url, secret)) as call:
+                transcripts = []
+                for words in SAID:
+                    await call.microphone.say(speak(words, VOICE) + silence(700, VOICE))
+                    async for event in call.events():
+                        if event["type"].endswith("input_audio_transcription.completed"):
+                            transcripts.append(event["transcript"])
+                        if event["type"] == "output_audio_buffer.stopped":
+                            break
+            session = await ready(proxy.data)
+    assert transcripts == [SAID[0], "My card is [card].", SAID[2]]
+    assert session["recording"]["silenced"] == [{"turn": 2, "side": "user", "policies": ["cards"]}]
+    folder = proxy.data / session["recording"]["folder"]
+    assert not list(folder.glob("*.ogg"))
+    kept = {f"{turn}-{side}.wav" for turn in (1, 2, 3) for side in ("user", "model")} - {"2-user.wav"}
+    assert {path.name for path in folder.iterdir()} == {"stereo.wav", "peaks.json", "recording.json", *kept}
+    stereo, turns = wav(folder / "stereo.wav"), json.loads((folder / "peaks.json").read_text())["turns"]
+    first, second, third = (turn["user"] for turn in turns)
+    assert second is None
+    assert stereo.loudness(0, first[1] + 0.01, third[0] - 0.01) == 0
+    for span, words in ((first, SAID[0]), (third, SAID[2])):
+        sounding = wav(folder / f"{1 if span is first else 3}-user.wav").sounding(0)
+        assert sounding[1] - sounding[0] == pytest.approx(len(speak(words)) / 48_000, abs=0.3)
+    assert all(wav(folder / f"{turn}-model.wav").sounding(0) for turn in (1, 2, 3))
