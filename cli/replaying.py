@@ -135,10 +135,12 @@ class _Client:
         await asyncio.wait_for(self._event(), PATIENCE)
 
     async def turns(self, conversation: Conversation) -> AsyncIterator[Turn]:
-        """Every turn in order, the settings of the session first where there are any."""
+        """Every turn in order, the settings of the session first where they say something."""
         settings = self._settings(conversation)
         if settings:
-            yield await self._set_up({"type": "realtime", **settings})
+            turn = await self._set_up({"type": "realtime", **settings})
+            if turn.said or turn.refused:
+                yield turn
         for step in conversation.steps:
             yield await self._take(step)
 
@@ -159,19 +161,19 @@ class _Client:
         return self._end(turn)
 
     async def _take(self, step: Step) -> Turn:
-        spoken = step.kind == "spoken" and self._spoken
-        turn = self._begin("spoken" if spoken else step.kind, step.words)
-        if spoken:
+        kind = "text" if step.kind == "spoken" and not self._spoken else step.kind
+        turn = self._begin(kind, step.words)
+        if kind == "spoken":
             await self._speak(step.words)
             await self._listen(_Heard())
             return self._end(turn)
-        if step.kind == "result":
+        if kind == "result":
             if not self._calls:
                 turn.refused.append("the model called no tool, so that this result has no place")
                 return self._end(turn)
             result = {"type": "function_call_output", "call_id": self._calls.pop(0), "output": step.words}
             await self._say("conversation.item.create", item=result)
-        elif step.kind != "greeting":
+        elif kind != "greeting":
             content = [{"type": "input_text", "text": step.words}]
             await self._say("conversation.item.create", item={"type": "message", "role": "user", "content": content})
         sent = await self._say("response.create")
