@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from cli.runfile import reached
 from rules.credentials import unresolved
 from rules.files import private_reader
 from rules.model import Rules
@@ -26,7 +27,7 @@ def _doors(ready: Ready) -> Iterator[Text]:
     yield _line("gateway", f"http://{ready.gateway}/v1", "base URL for clients; https works too, with the local CA")
     if ready.intercept:
         yield _line("intercept", f"http://{ready.intercept}", "HTTPS_PROXY for unmodified apps; ./run.sh run -- COMMAND sets it")
-    yield _line("control", f"http://{ready.control}", "API; its token is in the ready line")
+    yield _line("dashboard", f"http://{reached(ready.control)}/?token={ready.token}", "open it in a browser on this computer")
 
 
 def _providers(rules: Rules, environment: Mapping[str, str], folder: Path) -> Iterator[Text]:

@@ -35,12 +35,14 @@ from web.listing import Listing
 from web.listing import Live
 from web.live import Watch
 from web.metrics import Metrics
+from web.openapi import openapi
 from web.pages import Gateway
 from web.pages import call_routes
 from web.query import finding_filters
 from web.query import page
 from web.query import session_filters
 from web.query import turn_filters
+from web.rendering import readable
 from web.sessionpage import SessionPage
 from web.sound import Sound
 from web.stream import everything
@@ -83,6 +85,7 @@ def make_app(
             *Sound(log.folder.parent, control.find).routes,
             *Events(log.frames, control.find).routes,
             Route("/api/live", partial(everything, watch=watch)),
+            Route("/api/openapi.json", openapi),
             *Dashboard(control.listing, watch, Gateway(gateway).url).routes,
             *SessionPage(log, control.find, watch).routes,
             *call_routes(gateway),
@@ -164,17 +167,17 @@ def _fits(
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
-    return error.answer
+    return readable(request.headers, error.answer)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return refused(error.status_code, error.detail, headers=error.headers)
+    return readable(request.headers, refused(error.status_code, error.detail, headers=error.headers))
 
 
 async def _unreadable(request: Request, error: Exception) -> Response:
-    return refused(503, f"the log cannot be read: {error}", code="log_unavailable")
+    return readable(request.headers, refused(503, f"the log cannot be read: {error}", code="log_unavailable"))
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    return refused(500, "the control port failed to answer; the proxy's log says why")
+    return readable(request.headers, refused(500, "the control port failed to answer; the proxy's log says why"))

@@ -48,11 +48,6 @@ class Entry:
         return answer
 
 
-def wants_page(headers: Headers) -> bool:
-    """Whether a person reads the answer."""
-    return "text/html" in headers.get("accept", "")
-
-
 def _name(headers: Headers) -> str:
     """Several proxies of one computer have cookies of their own."""
     return f"voicetap-{urlsplit('//' + headers.get('host', '')).port or 80}"

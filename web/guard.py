@@ -25,8 +25,8 @@ from starlette.types import Send
 from addons.floods import Refused
 from web.answers import refused
 from web.entry import Entry
-from web.entry import wants_page
-from web.rendering import page
+from web.rendering import readable
+from web.rendering import wants_page
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _OPEN: Final = frozenset({"/healthz", "/call"})
@@ -50,7 +50,7 @@ class Guard:
     """ASGI middleware in front of everything; a request it refuses reaches nothing behind it."""
 
     def __init__(self, app: ASGIApp, *, token: str, hosts: Collection[str], note: Note, close: Callable[[], None] = lambda: None) -> None:
-        self._app = app
+        self.app = app
         self._note = note
         self._token = token.encode()
         self._entry = Entry(token)
@@ -64,14 +64,14 @@ class Guard:
                 refusal = self._refusal(scope)
                 if refusal is not None:
                     self._note(_noted(scope, refusal))
-                    answer: ASGIApp = _shown(scope, refusal)
+                    answer: ASGIApp = readable(Headers(scope=scope), refusal)
                 else:
-                    answer = self._entered(scope) or self._app
+                    answer = self._entered(scope) or self.app
                 await answer(scope, receive, _with_headers(send))
             case "websocket":
                 await send({"type": "websocket.close", "code": 1008, "reason": "no WebSocket is served here"})
             case _:
-                await self._app(scope, receive, send)
+                await self.app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
@@ -104,14 +104,6 @@ class Guard:
 
 def _queried(scope: Scope) -> str:
     return str(parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[-1])
-
-
-def _shown(scope: Scope, refusal: Response) -> Response:
-    """The refusal as its reader can read it."""
-    if not wants_page(Headers(scope=scope)):
-        return refusal
-    error = json.loads(bytes(refusal.body))["error"]
-    return page("refused.html", status=refusal.status_code, message=error["message"], code=error["code"])
 
 
 def _noted(scope: Scope, refusal: Response) -> Refused:

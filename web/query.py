@@ -25,7 +25,7 @@ from web.answers import Refused
 MAX_LIMIT: Final = 500
 DEFAULT_LIMIT: Final = 50
 _PAGED: Final = ("limit", "offset", "order")
-_TURN_STATUSES: Final = ("completed", "cancelled", "incomplete", "failed", "interrupted")
+TURN_STATUSES: Final = ("completed", "cancelled", "incomplete", "failed", "interrupted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ _FINDING: Final[Mapping[str, Callable[[str, str], Any]]] = {
     "until": _moment,
 }
 _TURN: Final[Mapping[str, Callable[[str, str], Any]]] = {
-    "status": _one_of(_TURN_STATUSES),
+    "status": _one_of(TURN_STATUSES),
     "since": _moment,
     "until": _moment,
     "text": _text,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from jinja2 import Environment
 from jinja2 import FileSystemLoader
 from markupsafe import Markup
 from markupsafe import escape
+from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse
 from starlette.responses import Response
 
@@ -60,6 +62,11 @@ def seconds(value: Any) -> str:
     return f"{int(value // 60)}:{value % 60:04.1f}" if isinstance(value, int | float) else "–"
 
 
+def quantity(value: Any) -> str:
+    """As `count`, with hundredths where there are any."""
+    return count(value) if value == int(value) else f"{value:,.2f}"
+
+
 def amount(value: Any) -> str:
     """Of a bill: dollars with all their digits, `unpriced` where no price is known."""
     return f"${value:.6f}" if isinstance(value, int | float) else "unpriced"
@@ -105,6 +112,7 @@ ENVIRONMENT.filters |= {
     "count": count,
     "spark": spark,
     "seconds": seconds,
+    "quantity": quantity,
     "amount": amount,
     "day": day,
     "time": time_of_day,
@@ -123,3 +131,16 @@ def render(template: str, **values: Any) -> str:
 def page(template: str, *, status: int = 200, **values: Any) -> Response:
     """A whole page."""
     return HTMLResponse(render(template, **values, status=status), status, {"content-security-policy": POLICY})
+
+
+def wants_page(headers: Headers) -> bool:
+    """Whether a person reads the answer."""
+    return "text/html" in headers.get("accept", "")
+
+
+def readable(headers: Headers, refusal: Response) -> Response:
+    """A refusal, which is JSON, as its reader can read it."""
+    if not wants_page(headers):
+        return refusal
+    error = json.loads(bytes(refusal.body))["error"]
+    return page("refused.html", status=refusal.status_code, message=error["message"])
