@@ -145,7 +145,7 @@ class Frame:
 
 def may_be_json(payload: bytes) -> bool:
     """Whether some parser might read a JSON object or array here. Zero bytes are looked through: in UTF-16 and UTF-32 ASCII has them."""
-    text = payload.replace(b"\0", b"").strip(AROUND_JSON)
+    text = payload.strip(AROUND_JSON + b"\0")
     return text[:1] in (b"{", b"[") and text[-1:] in (b"}", b"]")
 
 

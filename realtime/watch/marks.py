@@ -16,6 +16,8 @@ from typing import Any
 from typing import Final
 from urllib.parse import urlsplit
 
+import msgspec
+
 from realtime.watch.places import Place
 from realtime.watch.places import folded
 from realtime.watch.places import values
@@ -27,6 +29,7 @@ DIGITS: Final = 12
 """Hexadecimal digits of a digest that are told and kept."""
 MAX_TOOLS: Final = 256
 """Tools of one list that are told apart; where there are more, the whole list is one more."""
+_encode = msgspec.json.Encoder(order="deterministic").encode
 _REST: Final = "…"
 _NAME: Final = 64
 
@@ -76,12 +79,13 @@ def words(value: Any) -> str:
         parts = next((inner for inner in values(value, "parts") if isinstance(inner, list)), None)
         if parts is not None:
             return "\n".join(text for part in parts if isinstance(part, dict) for text in values(part, "text") if isinstance(text, str))
-    return _json(value)
+    return _json(value).decode()
 
 
-def digest(text: str) -> str:
+def digest(text: str | bytes) -> str:
     """The first digits of the SHA-256 of a text in UTF-8."""
-    return sha256(text.encode(errors="surrogatepass")).hexdigest()[:DIGITS]
+    data = text.encode(errors="surrogatepass") if isinstance(text, str) else text
+    return sha256(data).hexdigest()[:DIGITS]
 
 
 def _parts(found: Iterable[Tool]) -> dict[str, str]:
@@ -106,7 +110,7 @@ def _loose(tool: Tool) -> list[Any]:
         return [tool.name, *sorted(map(_host, tool.where or ()))]
     nested = next((inner for inner in values(tool.entry, "function") if isinstance(inner, dict)), None) if _is_object(tool) else None
     holder = nested or (tool.entry if _is_object(tool) else {})
-    return [tool.name, *(_json([_bare(value) for value in values(holder, name)]) for name in _COMPARED)]
+    return [tool.name, *(_json([_bare(value) for value in values(holder, name)]).decode() for name in _COMPARED)]
 
 
 def _is_object(tool: Tool) -> bool:
@@ -129,5 +133,9 @@ def _bare(value: Any) -> Any:
     return [_bare(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+def _json(value: Any) -> bytes:
+    """JSON in which the order of members makes no difference. What UTF-8 and 64 bits cannot hold is left to Python's own."""
+    try:
+        return _encode(value)
+    except (UnicodeEncodeError, OverflowError):
+        return json.dumps(value, sort_keys=True).encode()
