@@ -98,7 +98,7 @@ def sealed(token: Token, text: str) -> Token:
     nonce = os.urandom(_NONCE)
     content = json.dumps({name: getattr(token, name) for name in _SEALED}).encode()
     box = nonce + AESGCM(_key(text)).encrypt(nonce, content, token.id.encode())
-    return replace(token, hash=hash_key(text), sealed=urlsafe_b64encode(box).decode(), **dict.fromkeys(_SEALED))
+    return replace(token, hash=hash_key(text), sealed=urlsafe_b64encode(box).decode(), secret=None, session=None, in_force=None)
 
 
 def opened(token: Token, text: str) -> Token:
