@@ -51,7 +51,7 @@ class Settling:
         self.silenced: set[Side] = set()
         """Sides in which words did not cross as they were said."""
 
-    def began(self, turn: Turn) -> Iterator[Stopped]:
+    def began(self, turn: Turn) -> list[Stopped]:
         """A turn began, which settles what was said before it; what of the user's words in it had been stopped."""
         self._newest = turn.index
         self._waiting[Part(turn.index, "user")] = self._waiting[Part(turn.index, "model")] = turn
@@ -61,8 +61,11 @@ class Settling:
         for item in turn.inputs:
             if item.id is not None:
                 self._items[item.id] = user
-        for name in (*(item.id for item in turn.inputs if item.id is not None), None):
-            yield from (Stopped(user, policy) for policy in self._early.pop(name, {}))
+        names = (*(item.id for item in turn.inputs if item.id is not None), None)
+        early = [Stopped(user, policy) for name in names for policy in self._early.pop(name, {})]
+        if early:
+            del self._waiting[user]
+        return early
 
     def said(self, side: Side, item_id: str | None = None, turn: int = 0) -> None:
         """Words of a side came, in an item of a turn."""
