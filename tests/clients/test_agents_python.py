@@ -20,6 +20,8 @@ from stage import Stage
 from stage import assert_credentials_kept
 from stage import utterance
 
+from store.reader import LogReader
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 NO_AUDIO = {"model_settings": {"modalities": ["text"]}}
@@ -119,3 +121,17 @@ async def test_a_refusal_of_ours_does_not_stall_it(stage: Stage, log: Log):
     assert [turn["output"] for turn in found.turns] == ["I heard you say: Good morning"]
     assert "gpt-4o-realtime-preview" not in "".join(map(str, stage.upstream().messages))
     assert_credentials_kept(stage.upstream(), OTHER_KEY)
+
+
+async def test_a_handover_is_told(stage: Stage, log: Log):
+    """Another agent takes over within the session: what the first one was told and given is what it was, then it is not."""
+    async with await opened(stage, config=NO_AUDIO) as session:
+        await session.update_agent(RealtimeAgent(name="Assistant", instructions="Be brief.", tools=[get_weather]))
+        await session.update_agent(RealtimeAgent(name="Billing", instructions="Talk about bills.", tools=[]))
+        await until(session, "raw:session.updated", "raw:session.updated", "raw:session.updated")
+    found = LogReader(stage.proxy.data).findings(session_id=(await log.session()).session["id"], limit=None, order="asc")
+    assert [(one["kind"], one["action"], one["detail"]["code"]) for one in found] == [
+        ("change", "alert", "instructions_changed"),
+        ("change", "alert", "tools_changed"),
+    ]
+    assert found[1]["detail"]["removed"] == "get_weather"
