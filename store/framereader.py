@@ -117,4 +117,4 @@ class Frames:
                 self.header = header(line)
         except msgspec.DecodeError as error:
             self.unreadable += 1
-            logger.warning("%s: the line at byte %d cannot be read: %s", self.path, offset, error)
+            logger.warning("%s: the line at byte %d cannot be read and is left out: %s", self.path, offset, error)
