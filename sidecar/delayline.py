@@ -42,7 +42,7 @@ class DelayLine:
         self.state: State = "muted"
         self._loop = loop or asyncio.get_running_loop()
         self._waiting: deque[_Waiting] = deque()
-        self._free_until = 0.0
+        self._free_until = float("-inf")
         self._delay = LEAST
         self._timer: asyncio.TimerHandle | None = None
 

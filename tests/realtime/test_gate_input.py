@@ -310,7 +310,9 @@ def test_a_provider_that_cannot_be_kept_from_answering(blocks: bool) -> None:
 def test_sound_inside_an_item(blocks: bool) -> None:
     call = Call(blocks=blocks).begin()
     item = {"type": "message", "role": "user", "content": [{"type": "input_audio", "audio": "AAAA"}]}
-    call.app({"type": "conversation.item.create", "event_id": "e", "item": item}, {"type": "response.create", "response": {"input": [item]}})
+    call.app(
+        {"type": "conversation.item.create", "event_id": "e", "item": item}, {"type": "response.create", "response": {"input": [item]}}
+    )
     assert len(call.to_provider) == (0 if blocks else 2)
     assert len(call.notes) == 2
 
