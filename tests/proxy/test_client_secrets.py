@@ -200,6 +200,7 @@ async def test_the_models_of_a_key_hold_when_it_mints(stage: Stage) -> None:
         {"session": ASR | {"model": "up/other"}},
         talking("up/gpt-realtime", audio={"input": {"transcription": {"model": "whisper"}}}),
         {"model": "up/whisper", "session": {"type": "transcription"}},
+        talking("up/gpt-realtime", input_audio_transcription={"model": "whisper"}),
     ]
     for body in forbidden:
         assert await stage.refused(GA, body, key=OTHER_KEY) == (403, "model_not_allowed")
