@@ -84,4 +84,4 @@ onKey('k', () => walk(-1));
 onKey('n', () => document.querySelector('a[rel=next]')?.click());
 onKey('p', () => document.querySelector('a[rel=prev]')?.click());
 setInterval(tick, 1000);
-follow(table.dataset.stream, { session: changed }, again);
+if (table.dataset.stream) follow(table.dataset.stream, { session: changed }, again);
