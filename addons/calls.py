@@ -134,6 +134,11 @@ class Calls:
             if (found := self.tap.live.get(session.id)) is not None:
                 found[1].close(Close(1011, reason))
 
+    def hang_up(self, call: Call) -> None:
+        """End a call at its provider that has no session here."""
+        self.tap.calls.forget(call)
+        self._later(self.sideband.hang_up(call))
+
     async def drain(self) -> None:
         """Wait for what is left to do after the last session ended, then stop the sidecar."""
         while self._tasks:

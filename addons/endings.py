@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Collection
-from collections.abc import Mapping
 from typing import Final
 from typing import NamedTuple
 
@@ -55,14 +53,6 @@ def must_end(tap: Tap, session: Session, line: Line, now: float) -> Cut | None:
         return Cut(Close(1008, session.quota), "budget")
     overdue = session.pin.overdue(now)
     return None if overdue is None else Cut(overdue, "limit")
-
-
-def key_gone(session: Session, keys: Mapping[str, str], revoked: Collection[str]) -> Cut | None:
-    """Why the key or the ephemeral key of a session no longer works. One that only expired opens nothing new, and that is all."""
-    if session.token in revoked:
-        return Cut(Close(1008, "client secret revoked"), "revocation")
-    found = keys.get(session.principal, "removed")
-    return None if found == "ok" else Cut(Close(1008, f"key {found}"), "revocation")
 
 
 def not_allowed(session: Session) -> Cut | None:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from addons.endings import Cut
-from addons.endings import key_gone
 from addons.endings import not_allowed
 from addons.tap import Tap
 from realtime.framing import Close
@@ -52,9 +51,19 @@ class KnownKeys:
         self._keys, self._revoked, self._failed = keys, revoked, 0
         return True
 
+    def gone(self, principal: str, token: str | None) -> Close | None:
+        """Why a key or ephemeral key works no more; None where it does, or where that is not known now."""
+        if self._failed or not self._keys:
+            return None
+        if token in self._revoked:
+            return Close(1008, "client secret revoked")
+        found = self._keys.get(principal, "removed")
+        return None if found == "ok" else Close(1008, f"key {found}")
+
     def cut(self, session: Session) -> Cut | None:
         """Why the session has to end; None while it may go on."""
         if self._failed:
             blind = self._failed >= _BLIND and self.tap.rules.on_error == "block"
             return Cut(UNREADABLE) if blind else None
-        return key_gone(session, self._keys, self._revoked) or not_allowed(session)
+        gone = self.gone(session.principal, session.token)
+        return not_allowed(session) if gone is None else Cut(gone, "revocation")

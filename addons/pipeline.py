@@ -53,6 +53,7 @@ from addons.sounds import Sounds
 from addons.tap import Settings
 from addons.tap import Tap
 from addons.tokens import TokenRing
+from addons.unattended import Unattended
 from addons.watching import Allowing
 from addons.watching import Watching
 from rules.credentials import Unresolved
@@ -118,6 +119,7 @@ class Pipeline:
         self.gating.sound = self.sidecar.sound
         self.figures = Figures(tap, self.sidecar.health)
         self.calls = Calls(tap, admission, dialling, self.sidecar, Sideband(tap, dialling, gateway_address), self.sounds)
+        self.sessions.unattended = Unattended(tap, self.sessions.known, self.calls.hang_up).look
         self.is_running = False
         self.addons: list[Any] = [
             RulesWatch(tap),

@@ -62,6 +62,8 @@ class Sessions:
         self.tap = tap
         self.meter = meter
         self.known = KnownKeys(tap)
+        self.unattended: Callable[[], None] = _nobody
+        """Called whenever the keys were read: to look at calls that have no session."""
         self.sounds = sounds
         self.recorders = recorders
         self.inspection = Inspection(tap, hooks, self._changed)
@@ -160,8 +162,12 @@ class Sessions:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.tap.changed.wait(), TICK_SECONDS)
             self.tap.changed.clear()
-            if self.known.look():
-                self.meter.follow()
+            try:
+                if self.known.look():
+                    self.meter.follow()
+                    self.unattended()
+            except Exception:
+                logger.exception("the session watch failed")
             for number, (session, line) in enumerate(list(self.tap.live.values())):
                 if number % WATCHED_AT_ONCE == 0:
                     await asyncio.sleep(0)
@@ -258,6 +264,10 @@ def _hold(frame: Frame) -> Verdict:
 
 
 def _pass(frame: Frame) -> None:
+    return None
+
+
+def _nobody() -> None:
     return None
 
 
