@@ -26,8 +26,8 @@ from addons.figures import Figures
 from addons.frames import Pin
 from addons.frames import Secrecy
 from addons.frames import Turns
-from addons.inspection import FrameHook
 from addons.gating import Gating
+from addons.inspection import FrameHook
 from addons.keyring import Keyring
 from addons.meter import Meter
 from addons.mint import Mint
