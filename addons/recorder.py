@@ -185,7 +185,7 @@ class Recorders:
         """How messages are kept under the rules in force, one object for each generation; None where they are not."""
         if self.tap.generation is not self._generation:
             self._generation = self.tap.generation
-            self._manner = _manner(self._generation)
+            self._manner = manner_of(self._generation)
         return self._manner
 
     def end(self, session: Session, tunnel: Tunnel) -> None:
@@ -217,7 +217,8 @@ class Recorders:
                 recorder.hand_over()
 
 
-def _manner(generation: Generation) -> Manner | None:
+def manner_of(generation: Generation) -> Manner | None:
+    """How messages are kept under these rules; None where they are not."""
     log = generation.rules.log
     if log.frames == "off" or log.content == "none":
         return None
