@@ -33,12 +33,12 @@ POLICIES = "policies: [{id: cards, when: {detect: [card]}, action: redact}]\n"
 SAID = ("Hello, can you hear me?", "My card is 4111 1111 1111 1111.", "Is that all?")
 
 
-async def ready(data: Path) -> dict[str, Any]:
-    """The session once its sound is ready."""
+async def ready(data: Path, state: str = "ready") -> dict[str, Any]:
+    """The newest session once its sound is in this state."""
     deadline, found = time.monotonic() + 20, []
     while time.monotonic() < deadline:
         found = LogReader(data).sessions()
-        if found and (found[0]["recording"] or {}).get("state") == "ready":
+        if found and (found[0]["recording"] or {}).get("state") == state:
             return found[0]
         await asyncio.sleep(0.05)
     raise AssertionError(f"no sound: {found}")
@@ -103,3 +103,22 @@ async def test_words_that_are_redacted_are_not_heard(tmp_path: Path) -> None:
         sounding = wav(folder / f"{1 if span is first else 3}-user.wav").sounding(0)
         assert sounding[1] - sounding[0] == pytest.approx(len(speak(words)) / 48_000, abs=0.3)
     assert all(wav(folder / f"{turn}-model.wav").sounding(0) for turn in (1, 2, 3))
+
+
+async def test_a_call_is_recorded_where_its_offer_or_its_secret_consents(tmp_path: Path) -> None:
+    consents = {"X-Recording-Consent": "yes"}
+    async with Simulator() as simulator:
+        provider = f'providers:\n  sim: {{kind: simulator, url: "http://{simulator.address}"}}\n'
+        log = WAV.replace("audio: wav", "audio: wav, consent: required")
+        async with started_proxy(tmp_path, f"{log}{provider}routes: [{{name: all, provider: sim}}]\n") as proxy:
+            for headers, state in (({}, "no_consent"), (consents, "ready")):
+                async with AsyncOpenAI(base_url=proxy.base_url, api_key=KEY, default_headers=headers) as client:
+                    secret = await mint(client, {**SESSION, "model": "gpt-realtime"})
+                async with Call(with_secret(proxy.base_url, secret)) as call:
+                    await call.microphone.say(speak("Hello?", VOICE) + silence(700, VOICE))
+                    async for event in call.events():
+                        if event["type"] == "output_audio_buffer.stopped":
+                            break
+                session = await ready(proxy.data, state)
+                assert (proxy.data / "audio").exists() == (state == "ready")
+    assert session["recording"]["turns"] == [1]
