@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from typing import Final
@@ -19,7 +20,6 @@ from addons.registry import Call
 from addons.registry import new_call_id
 from addons.tap import Tap
 from addons.watching import configured as watched
-from addons.watching import tell
 from providers import KINDS
 from providers.base import Account
 from providers.base import Upstream
@@ -28,6 +28,7 @@ from realtime.frame import Frame
 from realtime.pin import ModelPin
 from realtime.session import CallLink
 from realtime.session import Session
+from realtime.watch import Change
 from store.tokens import Token
 
 AFTERWARDS: Final = 60.0
@@ -60,14 +61,16 @@ def configured(body: CallBody, token: Token | None) -> CallBody:
     return body.configured({**token.session, **(body.session or {}), **model})
 
 
-def checked(tap: Tap, body: CallBody, session: Session) -> CallBody:
-    """The offer with the model names that the provider knows. Raises NotAdmitted as `judged`, and for tools that are not allowed."""
+def checked(body: CallBody, session: Session) -> tuple[CallBody, Sequence[Change]]:
+    """The offer with the model names that the provider knows, and what it changes of what its ephemeral key was minted with.
+
+    Raises NotAdmitted as `judged`, and for tools and changes that are not allowed.
+    """
     if body.session is None:
-        return body
-    for change in watched(session.watch, update(body.session_text)):
-        tell(tap, session, change)
+        return body, ()
     text = judged(session.pin, body.session_text, session.opened)
-    return body if text is None else body.configured(json.loads(text))
+    changes = watched(session.watch, update(body.session_text))
+    return (body if text is None else body.configured(json.loads(text))), changes
 
 
 def update(configuration: bytes) -> bytes:

@@ -49,6 +49,7 @@ from addons.sidecar import SidecarError
 from addons.sounds import Sounds
 from addons.tap import Tap
 from addons.tap import door_of
+from addons.watching import tell
 from providers import KINDS
 from providers.base import Dialect
 from providers.base import ProviderError
@@ -155,7 +156,7 @@ class Calls:
         ask = replace(admitted.ask, model=None) if body.model is not None else admitted.ask
         upstream = KINDS[admitted.config.kind].http(admitted.account, ask)
         call, session = offer_session(self.tap, flow, caller, admitted, upstream)
-        body = checked(self.tap, body, session)
+        body, changes = checked(body, session)
         flow.metadata[CALL], flow.metadata[_BODY] = call, body
         self.tap.calls.add(call)
         self.dialling.begin(flow, session)
@@ -168,6 +169,8 @@ class Calls:
         else:
             rewrite(flow, caller.presented, admitted.config, upstream, REQUEST)
         send_body(request, *body.written(offer, token_urlsafe(24)))
+        for change in changes:
+            tell(self.tap, session, change)
         logger.info("%s: call to %s (%s), %s", session.id, admitted.target.provider, admitted.target.why, call.link.mode)
 
     async def _mirrored(self, flow: http.HTTPFlow, call: Call, dialect: Dialect, body: CallBody) -> str:

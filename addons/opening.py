@@ -125,16 +125,31 @@ def watch_for(tap: Tap, key: Key | None, target: Target, in_force: InForce | Non
     of_route = () if route is None or route.tools is None else (ToolList(f"route {route.name}", route.tools),)
     said = [tap.rules.changes] if route is None else [route.changes, tap.rules.changes]
 
-    def lists() -> tuple[ToolList, ...]:
-        tools = _current(tap, key).tools if key is not None else None
-        return of_route if key is None or tools is None else (ToolList(f"key {key.id}", tools), *of_route)
-
     return Watch(
-        lists,
+        _Lists(tap, key, of_route),
         instructions=next((one.instructions for one in said if one.instructions is not None), "alert"),
         tools=next((one.tools for one in said if one.tools is not None), "alert"),
         in_force=in_force if in_force is not None else InForce(),
     )
+
+
+class _Lists:
+    """The lists of tools that hold now: a changed one of the key counts at once. Asked for each message, looked up for new rules."""
+
+    def __init__(self, tap: Tap, key: Key | None, of_route: tuple[ToolList, ...]) -> None:
+        self._tap = tap
+        self._key = key
+        self._of_route = of_route
+        self._rules = -1
+        self._lists = of_route
+
+    def __call__(self) -> tuple[ToolList, ...]:
+        generation, key = self._tap.generation, self._key
+        if key is not None and generation.number != self._rules:
+            tools = next((known for known in generation.rules.keys if known.id == key.id), key).tools
+            of_key = () if tools is None else (ToolList(f"key {key.id}", tools),)
+            self._rules, self._lists = generation.number, (*of_key, *self._of_route)
+        return self._lists
 
 
 def _in_force(caller: Caller, link: CallLink | None, admitted: Admitted) -> InForce | None:

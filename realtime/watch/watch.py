@@ -93,8 +93,7 @@ class Watch:
 
     def judge(self, dialect: str, frame: Frame) -> Refused | None:
         """Why a client's message may not pass for the tools that it names; None where it may."""
-        lists = self.lists()
-        if not lists or frame.type in SOUND:
+        if frame.type in SOUND or not (lists := self.lists()):
             return None
         event = frame.event
         if (why := doubt(frame, _TOOLS)) is not None:
