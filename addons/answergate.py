@@ -51,7 +51,7 @@ class AnswerGate:
             self.keeper.tell(event, now)
         for payload in act.replay:
             self.keeper.replay(payload, now)
-        if act.close:
+        if act.close is not None:
             self.keeper.close(act.close, now)
 
     def _outcome(self, frame: Frame, act: Act, verdict: Verdict | None) -> Verdict | None:

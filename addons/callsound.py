@@ -19,6 +19,7 @@ from addons.sidecar import SidecarError
 from addons.soundgate import LATE
 from addons.soundgate import spoken_in
 from realtime.frame import Frame
+from realtime.framing import Close
 from realtime.gates.call import CallGate
 from realtime.gates.call import Order
 from realtime.policies import Hit
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 """Tells the line of this call something. Raises SidecarError."""
 
-_LOST: Final = "the sound of the call cannot be held (hold)"
+_LOST: Final = Close(1008, "the sound of the call cannot be held (hold)")
 
 
 class CallSound:

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 from typing import Final
 from typing import NamedTuple
 
 from addons.tap import Tap
+from realtime.gates.delays import Delays
 from realtime.session import Session
 
 Health = Callable[[], list[dict[str, Any]]]
@@ -33,6 +35,8 @@ class Snapshot:
     """Open sessions by transport."""
     opening: int
     ended_total: Mapping[End, int]
+    held: Delays
+    """What holding sound cost since the start."""
     generation: int
     """Of the rules: how often the file was taken over since the start."""
     log_failing: bool
@@ -57,6 +61,8 @@ class Figures:
         self._tap = tap
         self._health = health
         self._ended: Counter[End] = Counter()
+        self._held = Delays()
+        """Of sessions that are over."""
         tap.over.append(self._over)
 
     def snapshot(self) -> Snapshot:
@@ -67,6 +73,7 @@ class Figures:
             active={transport: active[transport] for transport in TRANSPORTS},
             opening=len(tap.opening),
             ended_total=dict(self._ended),
+            held=self._held_so_far(),
             generation=tap.generation.number,
             log_failing=tap.log.failure is not None,
             log_waiting=log.waiting_lines,
@@ -75,7 +82,14 @@ class Figures:
             workers=self._health(),
         )
 
+    def _held_so_far(self) -> Delays:
+        made = replace(self._held)
+        for session, _ in self._tap.live.values():
+            made.add(session.held)
+        return made
+
     def _over(self, session: Session) -> None:
+        self._held.add(session.held)
         self._ended[end_of(session)] += 1
 
 

@@ -73,10 +73,11 @@ class Gatekeeper:
             finally:
                 self.replaying = False
 
-    def close(self, reason: str, now: float) -> None:
+    def close(self, close: Close, now: float) -> None:
         """End the session."""
         if (line := self.line) is not None:
-            line.tunnel.close(Close(1008, reason), now)
+            line.tunnel.close(close, now)
+            line.pump_if_due()
 
     def note(self, action: Action, name: str | None, code: str, reason: str, event_type: str = "", *, from_client: bool = False) -> None:
         """Put a decision on record; `name` is the answer or item that it is about."""

@@ -24,6 +24,7 @@ from store.cells import clock
 from store.cells import cost
 from store.cells import duration
 from store.cells import ending
+from store.cells import held
 from store.cells import latency
 from store.cells import media
 from store.cells import moment
@@ -73,6 +74,8 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     yield "cost", cost(record["cost"]) + _source(record["cost"])
     if record.get("media"):
         yield from zip(("media", ""), media(record["media"]), strict=True)
+    if record.get("held"):
+        yield "held", held(record["held"])
     if record.get("recording"):
         yield "sound", recorded(record["recording"])
     if record.get("error"):

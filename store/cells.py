@@ -60,6 +60,13 @@ def latency(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f} ms"
 
 
+def held(found: Mapping[str, Any]) -> str:
+    """What holding sound cost."""
+    first = f"{found['answers']} answers, their first sound by {latency(found['first_ms']['mean'])} ({latency(found['first_ms']['max'])} at most)"
+    dropped = f", {found['dropped']} messages of sound dropped" if found["dropped"] else ""
+    return f"{first}, any sound by {latency(found['longest_ms'])} at most{dropped}"
+
+
 def recorded(found: Mapping[str, Any]) -> str:
     """Whether there is sound of a session, how much of it, and where: paths are below the data folder."""
     if (state := found["state"]) != "ready":

@@ -7,6 +7,8 @@ from dataclasses import field
 from typing import Literal
 from typing import NamedTuple
 
+from realtime.framing import Close
+
 
 class Note(NamedTuple):
     """A decision for the record: `item` is what the user said that it is about."""
@@ -22,7 +24,7 @@ class Act:
     """First what becomes of the message, then what is said besides.
 
     `drop` it, with `hidden` only the app does not see it, or go on with `payload`. `upstream` and `client` are messages of our
-    own, `replay` those of the app that had to wait. `close` ends the session, for this reason.
+    own, `replay` those of the app that had to wait. `close` ends the session.
     """
 
     drop: bool = False
@@ -32,7 +34,7 @@ class Act:
     client: list[bytes] = field(default_factory=list)
     replay: list[bytes] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
-    close: str = ""
+    close: Close | None = None
 
     def hide(self) -> None:
         """The app does not see this message."""

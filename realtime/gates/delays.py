@@ -28,6 +28,14 @@ class Delays:
         """Some sound went on after so long."""
         self.longest = max(self.longest, seconds)
 
+    def add(self, other: Delays) -> None:
+        """Those of another session as well."""
+        self.answers += other.answers
+        self.first_total += other.first_total
+        self.first_longest = max(self.first_longest, other.first_longest)
+        self.longest = max(self.longest, other.longest)
+        self.dropped += other.dropped
+
     def record(self) -> dict[str, object] | None:
         """The record's form, milliseconds; None where nothing waited."""
         if not self.answers and not self.dropped:

@@ -16,6 +16,7 @@ from realtime.errors import provider_error_event
 from realtime.frame import AUDIO
 from realtime.frame import Frame
 from realtime.frame import may_be_json
+from realtime.framing import Close
 from realtime.gates.act import Act
 from realtime.gates.act import Note
 from realtime.gates.configuration import Asked
@@ -299,7 +300,7 @@ class InputGate:
         if sent is None or sent.kind != "create":
             act.hide()
             if sent is not None and sent.kind == "update" and self._blocks():
-                act.close = "the provider cannot be kept from answering by itself (gate)"
+                act.close = Close(1008, "the provider cannot be kept from answering by itself (gate)")
         elif text(error, "code") == _BUSY:
             self._again = True
             act.hide()

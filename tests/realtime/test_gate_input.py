@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.frame import Frame
+from realtime.framing import Close
 from realtime.gates.act import Act
 from realtime.gates.input import InputGate
 from realtime.gates.outstanding import PREFIX
@@ -45,7 +46,7 @@ class Call:
         self.to_app: list[Event] = []
         self.to_provider: list[Event] = []
         self.notes: list[tuple[str, str | None, str]] = []
-        self.closed = ""
+        self.closed: Close | None = None
 
     def app(self, *events: Event | str) -> Call:
         for event in events:
@@ -303,7 +304,7 @@ def test_a_provider_that_cannot_be_kept_from_answering(blocks: bool) -> None:
     call = Call(blocks=blocks).provider({"type": "session.created", "session": config()})
     call.provider(failure(call.to_provider[0]["event_id"]))
     assert len(call.to_app) == 1
-    assert bool(call.closed) is blocks
+    assert (call.closed is not None) is blocks
 
 
 @pytest.mark.parametrize("blocks", [True, False])

@@ -17,6 +17,7 @@ from addons.figures import REASONS
 from addons.figures import TRANSPORTS
 from addons.figures import End
 from addons.figures import Snapshot
+from realtime.gates.delays import Delays
 from web.metrics import METRICS
 from web.metrics import Metrics
 
@@ -48,6 +49,7 @@ def snapshot() -> Snapshot:
         active={"websocket": 3, "webrtc": 1},
         opening=2,
         ended_total={End("openai", "client", "closed"): 9, End('we"ird\\', "proxy", "policy"): 1},
+        held=Delays(answers=3, first_total=1.5, first_longest=0.7, longest=0.9, dropped=8),
         generation=4,
         log_failing=True,
         log_waiting=12,
@@ -80,6 +82,10 @@ async def samples() -> dict[tuple[str, frozenset[str]], float]:
         (("voicetap_sessions_opening",), 2),
         (("voicetap_sessions_total", "openai", "client", "closed"), 9),
         (("voicetap_sessions_total", 'we"ird\\', "proxy", "policy"), 1),
+        (("voicetap_held_answers_total",), 3),
+        (("voicetap_held_seconds_total",), 1.5),
+        (("voicetap_held_longest_seconds",), 0.9),
+        (("voicetap_held_dropped_total",), 8),
         (("voicetap_rules_generation",), 4),
         (("voicetap_log_failing",), 1),
         (("voicetap_log_queue_depth",), 12),
