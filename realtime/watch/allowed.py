@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 from typing import Final
+from urllib.parse import urlsplit
 
 from realtime.jsonpath import Keys
 from realtime.jsonpath import written
@@ -61,8 +62,17 @@ def refused(lists: Sequence[ToolList], dialect: str, event: dict[str, Any]) -> s
 
 
 def shown(tool: Tool) -> str:
-    """A tool as it is told: an MCP server with where it is."""
-    return "@".join((tool.name, *(tool.where or ())))[:_SHOWN]
+    """A tool as it is told: an MCP server with where it is, but for what may be secret in that."""
+    return "@".join((tool.name, *map(_address, tool.where or ())))[:_SHOWN]
+
+
+def _address(where: str) -> str:
+    """A URL without the user, the password and all behind the path."""
+    try:
+        parts = urlsplit(where)
+    except ValueError:
+        return "…"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else where
 
 
 def _named(dialect: str, event: dict[str, Any]) -> Iterator[tuple[Tool, Keys]]:

@@ -92,7 +92,7 @@ def _parts(found: Iterable[Tool]) -> dict[str, str]:
     """By name; tools that share one are one."""
     parts: dict[str, str] = {}
     for tool in found:
-        name = tool.name[:_NAME]
+        name = tool.name[:_NAME].encode(errors="replace").decode()
         made = digest(_json(_without_credentials(tool.entry)))
         parts[name] = digest(parts[name] + made) if name in parts else made
     return parts

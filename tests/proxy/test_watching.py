@@ -151,6 +151,25 @@ async def test_an_unlisted_tool_is_refused_and_the_session_goes_on(stage: Stage)
     assert talk.record["findings"] == {"refusal": 3}
 
 
+async def test_names_that_no_file_can_hold(stage: Stage) -> None:
+    """Halves of surrogate pairs, in the type and in names."""
+    async with stage.talk("halves", **{"x-is": "listed"}) as talk:
+        await talk.refused("\ud800", session={"tools": [tool("\ud800")]})
+        await talk.refused(
+            "session.update", session={"tools": [{"type": "mcp", "server_label": "x", "server_url": "https://a:b@x.example/\udcff?t=1"}]}
+        )
+    assert talk.told() == [("refusal", "block", "tool_not_allowed")] * 2
+    assert "tool 'mcp:x@https://x.example/" in talk.findings[1]["detail"]["reason"]
+    assert "t=1" not in json.dumps(talk.findings)
+    async with stage.talk("half tools") as talk:
+        await talk.update(tools=[tool("lookup_order")])
+        await talk.say("session.update", session={"type": "realtime", "instructions": "\ud800", "tools": [tool("\ud800")]})
+        await talk.say("session.update", session={"type": "realtime", "instructions": "a\ud800b"})
+        await talk.text("Hello")
+        await talk.ask()
+    assert [found["detail"].get("added") for found in talk.findings if found["detail"]["code"] == "tools_changed"] == ["?"]
+
+
 async def test_the_lists_of_key_and_route_both_hold(stage: Stage) -> None:
     async with stage.talk("both", key=TOOLED, **{"x-is": "listed"}) as talk:
         await talk.update(tools=[tool("lookup_order"), tool("lookup_refund")])
