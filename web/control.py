@@ -34,6 +34,7 @@ from web.guard import Note
 from web.listing import Listing
 from web.listing import Live
 from web.live import Watch
+from web.messages import Messages
 from web.metrics import Metrics
 from web.openapi import openapi
 from web.pages import Gateway
@@ -88,6 +89,7 @@ def make_app(
             Route("/api/openapi.json", openapi),
             *Dashboard(control.listing, watch, Gateway(gateway).url).routes,
             *SessionPage(log, control.find, watch).routes,
+            *Messages(log.frames, control.find).routes,
             *call_routes(gateway),
         ],
         exception_handlers={Refused: _refused, HTTPException: _http_error, StoreError: _unreadable, Exception: _failed},

@@ -45,7 +45,7 @@ class Events:
     def _answer(self, record: dict[str, Any], wanted: Wanted, part: Page) -> dict[str, Any]:
         frames = self._read(record["id"])
         if frames is None or not (frames.readable or record.get("events")):
-            raise Refused(404, f"session {record['id']}: {_why_not(frames)}", code="no_events")
+            raise Refused(404, f"session {record['id']}: {why_not(frames)}", code="no_events")
         found = list(islice(frames.events(wanted, order=part.order, offset=part.offset), part.limit + 1))
         return {
             "events": [row(event) for event in found[: part.limit]],
@@ -56,7 +56,8 @@ class Events:
         }
 
 
-def _why_not(frames: Frames | None) -> str:
+def why_not(frames: Frames | None) -> str:
+    """Why there are no messages."""
     if frames is not None and frames.erased:
         return "its messages were erased, or log.retention.content is over"
     return "its messages were not recorded; log.frames in rules.yaml says whether they are"

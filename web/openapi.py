@@ -54,6 +54,7 @@ PARAMETERS: Final[dict[str, Schema]] = {
     "mode": _one_of(get_args(Mode)),
     "severity": _one_of(get_args(Severity)),
     "from": _one_of(get_args(Direction)),
+    "fold": {"type": "string", "enum": ["yes", "no"], "default": "yes"},
     "type": {"type": "string", "description": "a glob of the event type"},
 }
 
@@ -105,6 +106,8 @@ OPERATIONS: Final = (
     Operation("/sessions/{id}.json", "The session with its turns and findings"),
     Operation("/sessions/{id}/timeline.json", "The session as lanes over its time, in seconds since it began"),
     Operation("/sessions/{id}/turns", "A part of its turns, as a part of the page", HTML, ("limit", "offset")),
+    Operation("/sessions/{id}/messages.json", "Its recorded messages as rows, pieces of one thing in one unless fold=no", query=("fold",)),
+    Operation("/sessions/{id}/messages/{n}.json", "One of its recorded messages"),
     Operation("/live/sessions", "Rows of the list of sessions, as they change", EVENTS, ("q",)),
     Operation("/live/sessions/{id}", "Parts of the page of a session, as they change", EVENTS),
     Operation("/call", "A page that calls from the browser", HTML, open=True),

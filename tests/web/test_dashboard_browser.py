@@ -39,7 +39,7 @@ policies:
     when: {{from: server, event: response.function_call_arguments.done, at: "$.arguments", regex: "Paris"}}
     action: alert
 """
-_LOG = "{content: full, audio: wav, retention: {audio: 1d, content: 1d}}"
+_LOG = "{content: full, frames: events, audio: wav, retention: {audio: 1d, content: 1d}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +166,24 @@ async def test_what_is_said_leads_to_its_sound_and_the_line_to_what_is_said(stag
     await inside.keyboard.press("s")
     await expect(inside.locator(".turn.chosen .wait")).to_have_count(1)
     await expect(inside.locator("#findings")).to_contain_text("cities")
+
+
+async def test_messages_are_folded_and_one_is_opened(stage: Stage, inside: Page):
+    await inside.goto(f"{stage.url}/sessions/{stage.spoken}")
+    await expect(inside.locator("#play")).to_be_enabled()
+    await inside.keyboard.press("m")
+    folded = inside.locator(".message", has_text="input_audio_buffer.append").first
+    await expect(folded).to_contain_text(re.compile(r"× \d+"))
+    assert await inside.locator(".message").count() < 80, "only what is seen is drawn"
+    await folded.click()
+    view = inside.locator("#message-view")
+    await expect(view).to_contain_text("‹sound, ")
+    await inside.keyboard.press("u")
+    await expect(inside.locator(".message .times")).to_have_count(0)
+    await inside.keyboard.press("j")
+    await expect(view).to_contain_text('"type": ')
+    await inside.keyboard.press("m")
+    await expect(inside.locator("#turn-1")).to_be_visible()
 
 
 async def test_the_page_of_a_session_grows_while_it_runs(stage: Stage, inside: Page):

@@ -2,6 +2,7 @@
 
 import { onKey } from './page.js';
 import { follow } from './stream.js';
+import { Messages } from './messages.js';
 import { HEIGHT, Timeline, clock } from './timeline.js';
 
 const at = (id) => document.getElementById(id);
@@ -127,11 +128,33 @@ function frame() {
   choose(item(timeline.turnAt(sound.currentTime)?.index));
 }
 
+// Messages
+
+const messages = new Messages(path, { box: at('message-list'), view: at('message-view'), says: at('messages-say') });
+const showsMessages = () => !at('messages').hidden;
+
+async function tab(name) {
+  for (const one of ['conversation', 'messages']) {
+    at(one).hidden = one !== name;
+    at(`tab-${one}`).setAttribute('aria-selected', String(one === name));
+  }
+  if (name === 'messages') {
+    if (!messages.loaded) await messages.load();
+    messages.reveal(now);
+  }
+}
+
+messages.addEventListener('open', ({ detail }) => seek(detail.seconds));
+at('tab-conversation').addEventListener('click', () => tab('conversation'));
+at('tab-messages').addEventListener('click', () => tab('messages'));
+onKey('m', () => tab(showsMessages() ? 'conversation' : 'messages'));
+onKey('u', () => showsMessages() && messages.fold());
+
 // What happens while the session runs
 
 function soon() {
   clearTimeout(waiting);
-  waiting = setTimeout(load, 150);
+  waiting = setTimeout(() => Promise.all([load(), showsMessages() && messages.load()]), 150);
 }
 
 function turnChanged({ index, html }) {
@@ -208,8 +231,8 @@ at('closer').addEventListener('click', () => timeline.zoom(0.5));
 at('farther').addEventListener('click', () => timeline.zoom(2));
 at('whole').addEventListener('click', () => timeline.whole());
 onKey(' ', (event) => (['BUTTON', 'SUMMARY', 'A'].includes(event.target.tagName) ? false : toggle()));
-onKey('j', () => walk(1));
-onKey('k', () => walk(-1));
+onKey('j', () => (showsMessages() ? messages.walk(1) : walk(1)));
+onKey('k', () => (showsMessages() ? messages.walk(-1) : walk(-1)));
 onKey('Enter', (event) => (['BUTTON', 'SUMMARY', 'A'].includes(event.target.tagName) ? false : playTurn()));
 onKey('d', () => { const details = chosen()?.querySelector('details'); if (details) details.open = !details.open; });
 onKey('s', slowest);
