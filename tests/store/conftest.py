@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from erasestage import Stage
 
 from store.clock import stamp
 from store.log import Log
@@ -69,3 +70,8 @@ def log(tmp_path: Path, clock: SetClock) -> Iterator[Log]:
     log.recover(clock())
     yield log
     log.close()
+
+
+@pytest.fixture
+def stage(log: Log, clock: SetClock, make_session: Callable[..., Record], make_turn: Callable[..., Record]) -> Stage:
+    return Stage(log, clock, make_session, make_turn)

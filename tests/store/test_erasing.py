@@ -6,21 +6,21 @@ import asyncio
 import errno
 import os
 import shutil
-from collections.abc import Callable
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from erasestage import DAY
+from erasestage import KEEP
+from erasestage import Stage
+from erasestage import nothing
 from waiting import soon
 
 from store import contentfolder
 from store import soundfolder
-from store.clock import stamp
-from store.erasing import Act
 from store.erasing import Done
-from store.erasing import carry_out
 from store.errors import LogUnavailable
 from store.inventory import Inventory
 from store.journal import Journal
@@ -31,78 +31,7 @@ from store.requests import Requests
 from store.requests import fulfil
 from store.sweep import sweep
 from store.targets import Retention
-from store.targets import chosen
 from store.verify import verify
-
-Make = Callable[..., dict[str, Any]]
-DAY = 86400.0
-KEEP = Retention(metadata=90 * DAY, content=14 * DAY, audio=DAY)
-
-
-def _nothing(folder: str) -> None:
-    """Nobody records."""
-
-
-class Stage:
-    """A log with sessions in it, and what is done to it."""
-
-    def __init__(self, log: Log, clock: Any, make_session: Make, make_turn: Make) -> None:
-        self.log = log
-        self.clock = clock
-        self.data = log.folder.parent
-        self._session = make_session
-        self._turn = make_turn
-
-    def open(self, name: str, *, sound: bool = True, **fields: Any) -> None:
-        """A session that says something, and is recorded."""
-        record = self._session(name, **fields)
-        folder = soundfolder.relative(record["started_at"], name)
-        recording = {"state": "ready", "folder": folder, "stereo": f"{folder}/stereo.wav", "turns": [1], "failed": None}
-        self.log.session_opened({**record, "recording": recording if sound else None})
-        self.say(name, 1)
-        if sound:
-            (soundfolder.make(self.data, folder) / "stereo.wav").write_bytes(b"RIFF")
-
-    def say(self, name: str, index: int) -> None:
-        self.log.turn_written(self._turn(name, index, output=f"{name} says {index}"))
-
-    def add(self, *names: str, **fields: Any) -> None:
-        """Sessions that are over."""
-        for name in names:
-            self.open(name, **fields)
-            self.log.session_closed(name, {})
-        self.log.commit()
-
-    async def ask(self, **wanted: Any) -> Done:
-        requests = Requests(self.data, clock=self.clock)
-        request = requests.ask("alice", **wanted)
-        assert requests.pending() == [request]
-        done = await fulfil(self.log, self.data, request, _nothing)
-        requests.done(request, done)
-        assert requests.pending() == []
-        assert requests.outcome(request) == done
-        return done
-
-    async def sweep(self, keep: Retention = KEEP, **options: Any) -> Done | None:
-        given = {"busy": (), "release": _nothing, "every": False, **options}
-        return await sweep(self.log, self.data, keep, self.clock(), **given)
-
-    def texts(self) -> dict[str, list[str | None]]:
-        """What the sessions say, as another process reads it."""
-        self.log.commit()
-        reader = LogReader(self.data)
-        return {
-            row["id"]: [turn["output"] or turn["content"] for turn in reader.turns(row["id"])]
-            for row in reader.sessions(limit=None, order="asc")
-        }
-
-    def sound(self) -> list[str]:
-        return sorted(path.name for _, path in soundfolder.sessions(self.data))
-
-
-@pytest.fixture
-def stage(log: Log, clock: Any, make_session: Make, make_turn: Make) -> Stage:
-    return Stage(log, clock, make_session, make_turn)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +86,7 @@ async def test_a_live_session_is_erased_for_good_and_others_lose_nothing(stage: 
             index += 1
             stage.say("live", index)
             stage.say("other", index)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
         return index
 
     talking = asyncio.create_task(talk())
@@ -180,57 +109,12 @@ async def test_a_live_session_is_erased_for_good_and_others_lose_nothing(stage: 
     assert b"again" not in b"".join(path.read_bytes() for path in stage.data.rglob("*") if path.is_file())
 
 
-def found(stage: Stage, session: str, number: int) -> None:
-    """A finding with an excerpt, of now."""
-    stage.log.finding({"id": f"f{number}", "at": stamp(stage.clock()), "session": session, "excerpt": f"secret {number}"})
-
-
-def excerpts(stage: Stage) -> dict[str, tuple[str | None, str | None]]:
-    stage.log.commit()
-    return {row["id"]: (row["excerpt"], row.get("content")) for row in LogReader(stage.data).findings()}
-
-
-async def test_what_is_found_in_an_erased_session_afterwards_has_no_excerpt(stage: Stage) -> None:
-    for name in ("gone", "kept"):
-        stage.open(name, sound=False)
-    found(stage, "gone", 1)
-    assert await stage.ask(sessions=["gone"]) == Done(1, 1, 0)
-    found(stage, "gone", 2)
-    stage.clock.forward(days=1)
-    found(stage, "gone", 3)
-    stage.log.session_closed("gone", {})
-    found(stage, "gone", 4)
-    found(stage, "kept", 5)
-    stage.add("ended", sound=False)
-    assert await stage.ask(sessions=["ended"]) == Done(1, 1, 0)
-    found(stage, "ended", 6)
-    gone: tuple[str | None, str | None] = (None, "erased")
-    assert excerpts(stage) == {"f1": gone, "f2": gone, "f3": gone, "f4": gone, "f5": ("secret 5", None), "f6": gone}
-    assert {session for _, session in contentfolder.contents(stage.data)} == {"kept"}
-    stage.log.close()
-    assert verify(stage.data).bad is None
-
-
-async def test_what_is_found_while_it_is_being_erased_goes_too(stage: Stage) -> None:
-    stage.open("gone", sound=False)
-    stage.clock.forward(days=1)
-    stage.log.commit()
-    targets = chosen(Inventory(stage.log.reader, stage.data), lambda session, known: True)
-    found(stage, "gone", 1)
-    stage.log.session_closed("gone", {})
-    assert await carry_out(stage.log, stage.data, Act("era_1", "alice", "asked for", targets), _nothing) == Done(1, 2, 0)
-    assert excerpts(stage) == {"f1": (None, "erased")}
-    assert list(contentfolder.contents(stage.data)) == []
-    stage.log.close()
-    assert verify(stage.data).bad is None
-
-
 async def test_a_session_that_began_after_the_request_is_not_meant(stage: Stage) -> None:
     stage.add("before")
     request = Requests(stage.data, clock=stage.clock).ask("alice", key="kiosk")
     stage.clock.forward(seconds=1)
     stage.add("after")
-    await fulfil(stage.log, stage.data, request, _nothing)
+    await fulfil(stage.log, stage.data, request, nothing)
     assert stage.texts() == {"before": ["erased"], "after": ["after says 1"]}
 
 
@@ -366,9 +250,9 @@ async def test_a_crash_at_any_moment(
         log = Log.open(data, clock=stage.clock)
         log.recover(stage.clock())
         for request in Requests(data, clock=stage.clock).pending():
-            await fulfil(log, data, request, _nothing)
+            await fulfil(log, data, request, nothing)
         if work != "request":
-            await sweep(log, data, keep, stage.clock(), busy=(), release=_nothing, every=True)
+            await sweep(log, data, keep, stage.clock(), busy=(), release=nothing, every=True)
         assert log.close() == 0
         report = verify(data)
         assert report.bad is None, (data.name, report.bad)
@@ -417,7 +301,7 @@ async def test_what_cannot_be_removed_is_asked_for_again(stage: Stage, monkeypat
             await stage.ask(sessions=["a"])
     assert KeyFile(stage.data).get(0) is None
     request = Requests(stage.data).pending()[0]
-    assert await fulfil(stage.log, stage.data, request, _nothing) == Done(1, 1, 1)
+    assert await fulfil(stage.log, stage.data, request, nothing) == Done(1, 1, 1)
     stage.log.commit()
     assert [len(LogReader(stage.data).rows("2026-11-21", table)) for table in ("erased", "erasures")] == [1, 2]
 
