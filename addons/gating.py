@@ -25,7 +25,7 @@ from realtime.policies import Hit
 from realtime.session import Session
 from realtime.verdict import Verdict
 
-_SOON: Final = 0.02
+_SOON: Final = 0.05
 """Seconds after which what is overdue is looked at again: the policies let words go by their own clock."""
 
 

@@ -21,9 +21,9 @@ State = Literal["open", "shut", "muted"]
 
 LEAST: Final = 0.06
 """Seconds that every packet waits, so that the word to shut the line comes before the sound that it is about."""
-LONGEST: Final = 12.0
+LONGEST: Final = 18.0
 """Seconds after which a packet that waits goes on as silence: whoever decides has not done so."""
-MOST: Final = 1_800
+MOST: Final = 2_700
 """Packets that wait; the oldest goes on as silence for one more."""
 
 

@@ -128,6 +128,8 @@ class OutputGate:
     @property
     def deadline(self) -> float | None:
         """When something may have to be done without any further message; None while nothing waits."""
+        if self.bytes > self._bounds.bytes:
+            return 0.0
         moments = [moment for answer in self._holding for moment in self._moments(answer)]
         return min(moments, default=None)
 

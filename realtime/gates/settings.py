@@ -45,10 +45,10 @@ class Bounds:
     """How long the gates wait, in seconds, and how much, in bytes of messages.
 
     `window` is how much of the words must have come behind a piece of them, or how long ago it came, before it counts as checked:
-    what policies look at is never cut off by it.
+    what policies look at is never cut off by it. `sound` is longer than they hold words, in any case.
     """
 
-    sound: float = 10.0
+    sound: float = 15.0
     bytes: int = 8 << 20
     words: float = 10.0
     messages: int = 64

@@ -130,6 +130,7 @@ def test_what_waits_for_too_long_or_is_too_much_is_told() -> None:
     assert stage.take(sound(), 10.1) == "goes"
     stage.take(sound("A" * 12_000, answer="r2"), 10.2)
     assert [one.key for one in stage.gate.expired(10.3)] == ["r2"]
+    assert stage.gate.deadline == 0.0
 
 
 def spoken(text: str | None = None, *, data: str | None = None, **content: Any) -> dict[str, Any]:
