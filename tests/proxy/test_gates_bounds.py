@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from gated import BOTH
 from gated import HOLD
 from gated import Stage
 from gated import gated
@@ -206,3 +207,31 @@ async def test_with_monitor_sound_waits_and_none_is_lost(tmp_path: Path) -> None
         assert talk.shown.session["held"]["answers"] == 1
         assert talk.shown.session["held"]["dropped"] == 0
         assert {found["mode"] for found in talk.findings} == {"monitor"}
+
+
+SCRIPT = """
+def websocket_message(flow):
+    message = flow.websocket.messages[-1]
+    if not message.from_client and b"Good" in message.content:
+        message.content = message.content.replace(b"Good", b"Fine")
+"""
+
+
+async def test_beside_a_script(tmp_path: Path) -> None:
+    """Messages are held for the script first, then for their words; both gates work as ever."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    async with gated(tmp_path, "--script", str(script)) as stage:
+        async with stage.talk("scripted", BOTH) as talk:
+            await talk.text("Good morning to you")
+            await talk.ask()
+            await talk.voice("What is the weather like?")
+            assert (await talk.done())["status"] == "completed"
+            await talk.text("Is my card fine?")
+            await talk.ask()
+        words = "".join(event["delta"] for event in talk.all("response.output_audio_transcript.delta"))
+        assert words.startswith("I heard you say: Fine morning to you")
+        assert gates(talk) == [("redact", "redacted")]
+        assert talk.shown.session["held"]["answers"] == 3
+        order = [event["type"] for event in talk.heard if event["type"] in (SOUND, "response.done")]
+        assert order[-1] == "response.done"
