@@ -33,7 +33,7 @@ from store.lines import Row
 
 logger = logging.getLogger(__name__)
 
-FLUSH_SECONDS: Final = 0.5
+FLUSH_SECONDS: Final = 1.0
 MOST_BYTES: Final = 256 << 20
 """Of one session, as its messages are kept; its record says that there were more."""
 _ENVELOPE: Final = 200
@@ -117,6 +117,11 @@ class Recorder:
         else:
             self._lost += len(crossed)
             self._state["lost"] += len(crossed)
+
+    def flush(self) -> None:
+        """The same, unless the disk is still at what was handed over before: the slower it is, the more goes at once."""
+        if not self.recording.busy:
+            self.hand_over()
 
     def cut(self, why: str) -> None:
         """Nothing more is kept of this session."""
@@ -214,7 +219,7 @@ class Recorders:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
             for recorder in list(self._recorders.values()):
-                recorder.hand_over()
+                recorder.flush()
 
 
 def manner_of(generation: Generation) -> Manner | None:

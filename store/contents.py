@@ -45,6 +45,8 @@ class ContentFile(Journal):
     """The file of one session. It is open only while it is written to, since there are as many as there are sessions."""
 
     rank = 0
+    stays_open = False
+    """Whether it is left open between writes, for whoever writes often; it is then closed by its writer."""
 
     def __init__(self, path: Path, keys: KeyFile, session: str, number: int) -> None:
         super().__init__(path, header=header(session, number))
@@ -67,7 +69,8 @@ class ContentFile(Journal):
                 private_folder(self.path.parents[1])
                 private_folder(self.path.parent)
                 super().append(lines)
-            self.close()
+            if not self.stays_open:
+                self.close()
 
     def erase(self) -> bool:
         """Remove the file for good; False where there is none. Raises OSError."""

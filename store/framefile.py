@@ -101,7 +101,9 @@ class FrameCipher:
 
 
 class FrameFile(ContentFile):
-    """The file as its writer has it. `batch` and `add` are for one thread."""
+    """The file as its writer has it, who calls `add` and `end` from one thread."""
+
+    stays_open = True
 
     def __init__(self, path: Path, keys: KeyFile, number: int, key: bytes, facts: Header) -> None:
         super().__init__(path, keys, facts.session, number)
@@ -113,6 +115,12 @@ class FrameFile(ContentFile):
         """The line of the messages from number `first` on, to be appended in this order."""
         self._batches += 1
         return self._cipher.line(self._batches, first, len(lines), b"".join(lines))
+
+    def end(self) -> None:
+        """Nothing more will be written."""
+        with self._lock:
+            self.close()
+        self.finished = True
 
 
 def _base64(data: bytes) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
+from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Final
 from typing import NamedTuple
@@ -26,12 +28,15 @@ logger = logging.getLogger(__name__)
 MOST_WAITING: Final = 64 << 20
 """Bytes of all sessions that may wait for the disk."""
 RETRY_SECONDS: Final = 1.0
+_SLICE: Final = 0.0002
+_PAUSE: Final = 0.0001
+"""Seconds of work after which sessions are let go first, and for how long: only one thread runs at a time."""
 
 
 class Recording:
     """One session's file, what makes its lines, and the batches that the disk has not taken yet."""
 
-    __slots__ = ("failed", "file", "last", "maker", "unwritten")
+    __slots__ = ("failed", "file", "last", "maker", "put", "unwritten", "written")
 
     def __init__(self, file: FrameFile, maker: FrameMaker) -> None:
         self.file = file
@@ -40,6 +45,14 @@ class Recording:
         self.last = False
         """Whether nothing follows what is unwritten."""
         self.unwritten: list[tuple[bytes, int]] = []
+        self.put = 0
+        """Jobs that were handed over, counted by whoever does; `written` is the thread's."""
+        self.written = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether something that was handed over is not on the disk yet."""
+        return self.put != self.written
 
 
 class Job(NamedTuple):
@@ -73,6 +86,7 @@ class FrameWriter:
             self._thread = threading.Thread(target=self._run, name="frames", daemon=True)
             self._thread.start()
         self._put += job.size
+        job.recording.put += 1
         self._jobs.put(job)
         return True
 
@@ -101,7 +115,7 @@ class FrameWriter:
         recording = job.recording
         first = recording.maker.count + 1
         try:
-            lines = [recording.maker.line(crossed, job.manner, job.formats) for crossed in job.crossed]
+            lines = list(_lines(job))
             batch = recording.file.add(lines, first) if lines else b""
         except Exception:
             logger.exception("%s: %d message(s) are not kept", recording.file.path, len(job.crossed))
@@ -124,9 +138,11 @@ class FrameWriter:
             self._fail(recording, str(error))
         else:
             self._written += sum(size for _, size in recording.unwritten)
+            recording.written += len(recording.unwritten)
             recording.unwritten.clear()
             recording.failed = None
-            recording.file.finished = recording.last
+            if recording.last:
+                recording.file.end()
             self._stuck.pop(recording, None)
 
     def _fail(self, recording: Recording, why: str) -> None:
@@ -134,3 +150,13 @@ class FrameWriter:
             logger.error("messages wait for the disk: %s", why)
         recording.failed = why
         self._stuck[recording] = None
+
+
+def _lines(job: Job) -> Iterator[bytes]:
+    """The lines of a job, made in small slices."""
+    maker, began = job.recording.maker, time.monotonic()
+    for crossed in job.crossed:
+        yield maker.line(crossed, job.manner, job.formats)
+        if time.monotonic() - began > _SLICE:
+            time.sleep(_PAUSE)
+            began = time.monotonic()

@@ -36,7 +36,7 @@ class Events:
         self.routes = [Route("/api/sessions/{id}/events", self.events)]
 
     async def events(self, request: Request) -> Response:
-        """`{events, recorded, unreadable, limit, offset, order, has_more}`; those of a live session up to about a second ago."""
+        """`{events, recorded, unreadable, limit, offset, order, has_more}`; those of a live session up to about two seconds ago."""
         part = page(request.query_params, "asc")
         wanted = Wanted(**event_filters(request.query_params))
         record = await self._find(request.path_params["id"])

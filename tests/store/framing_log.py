@@ -37,6 +37,7 @@ class Recorded:
 
     def __init__(self, log: Log, record: dict[str, Any], *, credential: bytes = b"", **options: Any) -> None:
         log.session_opened(record)
+        log.commit()
         self.log = log
         self.id = str(record["id"])
         self.writer = FrameWriter(**options)
