@@ -18,6 +18,7 @@ from cli.erase import erase
 from cli.errors import Failure
 from cli.events import events
 from cli.explain import explain
+from cli.export import export
 from cli.findings import findings
 from cli.keys import keys
 from cli.kill import kill
@@ -64,6 +65,7 @@ app.command()(events)
 app.command()(tail)
 app.command()(findings)
 app.command()(usage)
+app.add_typer(export, name="export")
 app.command()(kill)
 app.command()(verify)
 app.command()(erase)

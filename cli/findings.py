@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
 from collections.abc import Iterable
 from collections.abc import Sequence
-from datetime import UTC
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 from typing import Final
@@ -17,16 +13,15 @@ import typer
 
 from cli.completion import complete_finding
 from cli.errors import Failure
-from cli.moments import moment_of
 from cli.options import DATA
 from cli.options import AsJson
 from cli.options import DataFolder
 from cli.output import print_json
 from cli.output import print_table
-from cli.plain import plain
 from cli.records import Record
-from cli.records import conditions
+from cli.records import filter_of
 from cli.records import read_findings
+from cli.spreadsheet import write_csv
 from store.cells import clock
 from store.cells import found
 from store.counts import FIGURES
@@ -41,9 +36,6 @@ from store.query import fitting
 _COLUMNS: Final = ("time", "severity", "kind", "action", "key", "session", "what")
 _HEADS: Final = {"principal": "key", "event_type": "event"}
 _RIGHT: Final = ("hits", "sessions")
-_BOUNDS: Final = ("since", "until")
-_FORMULA: Final = ("=", "+", "-", "@")
-"""How a cell begins that a spreadsheet would compute."""
 
 
 class By(StrEnum):
@@ -91,28 +83,19 @@ def findings(
     as_json: AsJson = False,
 ) -> None:
     """List what the proxy found, newest first, or count it: policy hits, budgets, revocations, refused requests, limits, leaks, changes."""
-    wanted, since, until = _asked(condition or [])
-    listed = [record for record in read_findings(data, since, until) if fitting(record, wanted)]
+    wanted = filter_of(condition or [], FINDING)
+    listed = [record for record in read_findings(data, wanted.since, wanted.until) if fitting(record, wanted.globs)]
     listed = listed[-limit:] if limit else listed
     if by:
         _print_counts(listed, by, form, as_json=as_json)
     elif as_json:
         print_json([native(record) for record in reversed(listed)])
     elif form is Form.csv:
-        _print_csv(listed, FIELDS)
+        _print_csv(FIELDS, listed)
     elif form is not None:
         sys.stdout.writelines(f"{line(record, form)}\n" for record in listed)
     else:
         print_table(_COLUMNS, [_row(record) for record in reversed(listed)])
-
-
-def _asked(given: list[str]) -> tuple[dict[str, str], datetime | None, datetime | None]:
-    """The conditions on fields, and the bounds in time. Raises Failure VT105."""
-    now = datetime.now(UTC)
-    named = [text.partition("=") for text in given]
-    bounds = {name: moment_of(name, value, now) for name, equals, value in named if name in _BOUNDS}
-    others = [text for text in given if text.partition("=")[0] not in _BOUNDS]
-    return conditions(others, FINDING), bounds.get("since"), bounds.get("until")
 
 
 def _row(record: Record) -> tuple[object, ...]:
@@ -133,7 +116,7 @@ def _print_counts(listed: list[Record], by: Sequence[By], form: Form | None, *, 
     if as_json:
         print_json({"by": list(by), "rows": rows})
     elif form is Form.csv:
-        _print_csv(rows, (*fields, *FIGURES))
+        _print_csv((*fields, *FIGURES), rows)
     elif form is not None:
         raise Failure("VT105", f"counts have no form {form.value}", "leave --by out, or choose --format csv or --json")
     else:
@@ -146,15 +129,5 @@ def _count(row: Record, fields: Sequence[str]) -> tuple[object, ...]:
     return *named, row["hits"], row["sessions"], clock(row["first"]), clock(row["last"])
 
 
-def _print_csv(records: Iterable[Record], fields: Sequence[str]) -> None:
-    """No cell has an escape sequence or an invisible character in it, none is a formula."""
-    written = csv.writer(sys.stdout, lineterminator="\n")
-    written.writerow(fields)
-    written.writerows([_cell(record.get(name)) for name in fields] for record in records)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    text = plain(json.dumps(value) if isinstance(value, dict) else value)
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+def _print_csv(fields: Sequence[str], records: Iterable[Record]) -> None:
+    write_csv(sys.stdout, fields, ([record.get(name) for name in fields] for record in records))

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
+from datetime import UTC
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from cli.errors import Failure
+from cli.moments import moment_of
 from store import filters
 from store.errors import AmbiguousId
 from store.errors import StoreError
+from store.filters import BOUNDS
 from store.filters import SESSION
 from store.filters import BadFilter
+from store.filters import Filter
 from store.reader import LogReader
 
 Record = dict[str, Any]
@@ -53,6 +57,15 @@ def conditions(given: list[str], known: Mapping[str, str] = SESSION) -> dict[str
         return filters.conditions(given, known)
     except BadFilter as error:
         raise Failure("VT105", str(error), error.hint) from None
+
+
+def filter_of(given: list[str], known: Mapping[str, str] = SESSION) -> Filter:
+    """`name=value` conditions, `since` and `until` among them. Raises Failure VT105."""
+    now = datetime.now(UTC)
+    named = [text.partition("=") for text in given]
+    bounds = {name: moment_of(name, value, now) for name, equals, value in named if equals and name in BOUNDS}
+    globs = conditions([text for text in given if text.partition("=")[0] not in bounds], known)
+    return Filter(globs, bounds.get("since"), bounds.get("until"))
 
 
 @contextmanager

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import sys
-from collections.abc import Iterable
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
-from typing import Any
 from typing import Final
 
 import typer
@@ -24,9 +21,9 @@ from cli.options import AsJson
 from cli.options import DataFolder
 from cli.output import print_json
 from cli.output import print_table
+from cli.spreadsheet import write_csv
 
 _FIELDS: Final = ("sessions", "tokens_in", "tokens_out", "seconds", "messages", "characters", "usd", "unpriced")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class By(StrEnum):
@@ -59,7 +56,7 @@ def usage(
         found = [{by.value: name, **made.record()} for name, made in groups]
         print_json({"by": by.value, "since": _shown(first), "until": _shown(last), "rows": found, "total": total.record()})
     elif as_csv:
-        _print_csv((by.value, *_FIELDS), ([name, *(made.record()[field] for field in _FIELDS)] for name, made in groups))
+        write_csv(sys.stdout, (by.value, *_FIELDS), ([name, *(made.record()[field] for field in _FIELDS)] for name, made in groups))
     else:
         print_table((by.value, *_HEADS), [_row(name, made) for name, made in [*groups, ("total", total)]], _HEADS)
 
@@ -76,17 +73,6 @@ def _cost(total: Total) -> str:
     """`+` and how much is missing where some of it has no price."""
     missing = f"+ ({total.unpriced} unpriced)" if total.unpriced else ""
     return "unpriced" if total.unpriced and not total.priced else f"${total.usd:.6f}{missing}"
-
-
-def _print_csv(columns: Iterable[str], rows: Iterable[list[Any]]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_safe(cell) for cell in row] for row in rows)
-
-
-def _safe(cell: Any) -> Any:
-    """A text that a spreadsheet would run as a formula gets an apostrophe before it."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def _moment(text: str | None, *, end: bool = False) -> datetime | None:

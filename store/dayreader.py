@@ -71,12 +71,18 @@ class DayReader:
 
     def rows(self, day: str, table: str) -> Rows:
         """The documents of one table of a day by id; others are not looked at."""
-        own, tables = beginning(table), Tables()
+        tables = Tables()
+        for line in self.lines_of(day, table):
+            tables.apply(line)
+        return tables.rows.get(table, {})
+
+    def lines_of(self, day: str, table: str) -> Iterator[Line]:
+        """The lines of one table of a day in order; others are not looked at."""
+        own = beginning(table)
         for data in self._raw(day, own):
             line = None if of_other_tables(data, own) else readable(data)
             if line is not None and line.table == table:
-                tables.apply(line)
-        return tables.rows.get(table, {})
+                yield line
 
     def database(self, day: str) -> AppendDB:
         """A whole day as a TinyDB with its texts, for reading; all of it is in memory."""
