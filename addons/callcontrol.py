@@ -25,7 +25,8 @@ from addons.answers import refusal
 from addons.awaited import Awaited
 from addons.calloffer import AFTERWARDS
 from addons.calloffer import judged
-from addons.calloffer import update
+from addons.configuring import by_request
+from addons.configuring import update
 from addons.handshake import REQUEST
 from addons.handshake import relayed
 from addons.handshake import rewrite
@@ -121,8 +122,9 @@ class CallControl:
         body, watch = flow.request.content or b"", watch_for(self.tap, caller.key, admitted.target)
         if caller.endpoint.endpoint == "accept":
             now = time.monotonic()
-            configured(watch, update(body or b"{}"))
             body = judged(pin_for(self.tap, caller.key, admitted.target, admitted.config, upstream, now), body or b"{}", now) or body
+            body = by_request(self.tap, body or b"{}", principal=caller.principal, model=admitted.target.model) or body
+            configured(watch, update(body or b"{}"))
         rewrite(flow, caller.presented, admitted.config, upstream, REQUEST)
         flow.request.content = body
         waiting = Awaited(self.tap, flow, admitted.target.provider)

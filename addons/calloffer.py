@@ -15,7 +15,10 @@ from addons.access import Caller
 from addons.admission import Admitted
 from addons.admission import NotAdmitted
 from addons.callbody import CallBody
+from addons.configuring import by_session
+from addons.configuring import update
 from addons.opening import session_for
+from addons.policing import Policing
 from addons.registry import Call
 from addons.registry import new_call_id
 from addons.tap import Tap
@@ -61,21 +64,18 @@ def configured(body: CallBody, token: Token | None) -> CallBody:
     return body.configured({**token.session, **(body.session or {}), **model})
 
 
-def checked(body: CallBody, session: Session) -> tuple[CallBody, Sequence[Change]]:
-    """The offer with the model names that the provider knows, and what it changes of what its ephemeral key was minted with.
+def checked(body: CallBody, session: Session, policing: Policing) -> tuple[CallBody, Sequence[Change]]:
+    """The offer as the policies leave it, with the model names that the provider knows, and what it changes of its ephemeral key's session.
 
-    Raises NotAdmitted as `judged`, and for tools and changes that are not allowed.
+    Raises NotAdmitted as `judged`, and for what policies stop, and for tools and changes that are not allowed.
     """
     if body.session is None:
         return body, ()
-    text = judged(session.pin, body.session_text, session.opened)
-    changes = watched(session.watch, update(body.session_text))
-    return (body if text is None else body.configured(json.loads(text))), changes
-
-
-def update(configuration: bytes) -> bytes:
-    """The message that would configure a running session (a JSON object) so."""
-    return b'{"type":"session.update","session":' + configuration + b"}"
+    if (renamed := judged(session.pin, body.session_text, session.opened)) is not None:
+        body = body.configured(json.loads(renamed))
+    if (left := by_session(policing, session, body.session_text)) is not None:
+        body = body.configured(json.loads(left))
+    return body, watched(session.watch, update(body.session_text))
 
 
 def judged(pin: ModelPin, configuration: bytes, now: float) -> bytes | None:

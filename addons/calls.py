@@ -39,6 +39,7 @@ from addons.handshake import point_at
 from addons.handshake import rewrite
 from addons.handshake import send_body
 from addons.handshake import text_for_log
+from addons.policing import Policing
 from addons.record import write
 from addons.registry import CALL
 from addons.registry import Call
@@ -68,9 +69,11 @@ _LATE: Final = 5.0
 class Calls:
     """Offers, their answers, and the end of each call exactly once."""
 
-    def __init__(self, tap: Tap, admission: Admission, dialling: Dialling, sidecar: Sidecar, sideband: Sideband, sounds: Sounds) -> None:
+    def __init__(
+        self, tap: Tap, admission: Admission, dialling: Dialling, sidecar: Sidecar, sideband: Sideband, sounds: Sounds, policing: Policing
+    ) -> None:
         self.tap = tap
-        self.sounds = sounds
+        self.policing = policing
         self.admission = admission
         self.dialling = dialling
         self.sidecar = sidecar
@@ -156,7 +159,7 @@ class Calls:
         ask = replace(admitted.ask, model=None) if body.model is not None else admitted.ask
         upstream = KINDS[admitted.config.kind].http(admitted.account, ask)
         call, session = offer_session(self.tap, flow, caller, admitted, upstream)
-        body, changes = checked(body, session)
+        body, changes = checked(body, session, self.policing)
         flow.metadata[CALL], flow.metadata[_BODY] = call, body
         self.tap.calls.add(call)
         self.dialling.begin(flow, session)

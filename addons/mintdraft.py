@@ -13,6 +13,7 @@ from addons.access import Caller
 from addons.admission import Admitted
 from addons.admission import NotAdmitted
 from addons.calloffer import judged
+from addons.configuring import by_request
 from addons.opening import pin_for
 from addons.opening import watch_for
 from addons.tap import Tap
@@ -76,12 +77,13 @@ def drafted(tap: Tap, caller: Caller, admitted: Admitted, wish: Wish) -> Draft:
 def _checked(tap: Tap, caller: Caller, admitted: Admitted, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The body with every model by the provider's name, and what its session is configured with. Raises NotAdmitted."""
     endpoint, target = caller.endpoint.endpoint, admitted.target
-    watch = watch_for(tap, caller.key, target)
-    configured(watch, json.dumps({**({"session": body} if endpoint in BETA else body), "type": "session.update"}).encode())
     session = json.dumps(session_in(body, endpoint)).encode()
     renamed = judged(pin_for(tap, caller.key, target, admitted.config, None, 0.0), session, 0.0)
-    if renamed is not None:
-        body = {**body, **json.loads(renamed)} if endpoint in BETA else {**body, "session": json.loads(renamed)}
+    left = by_request(tap, renamed or session, principal=caller.principal, model=target.model)
+    if (changed := left or renamed) is not None:
+        body = {**body, **json.loads(changed)} if endpoint in BETA else {**body, "session": json.loads(changed)}
+    watch = watch_for(tap, caller.key, target)
+    configured(watch, json.dumps({**({"session": body} if endpoint in BETA else body), "type": "session.update"}).encode())
     return body, watch.in_force.record()
 
 

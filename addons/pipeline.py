@@ -105,7 +105,8 @@ class Pipeline:
         self.simulator = LocalSimulator()
         self.doors = Doors(tap)
         self.sounds = Sounds(tap)
-        self.gating = Gating(tap, Policing(tap))
+        policing = Policing(tap)
+        self.gating = Gating(tap, policing)
         self.recorders = Recorders(tap)
         meter = Meter(tap)
         tap.over.append(partial(bill, tap.log))
@@ -118,7 +119,8 @@ class Pipeline:
         self.sidecar = Sidecar(self._worker_config, self._call_event, self._calls_lost)
         self.gating.sound = self.sidecar.sound
         self.figures = Figures(tap, self.sidecar.health)
-        self.calls = Calls(tap, admission, dialling, self.sidecar, Sideband(tap, dialling, gateway_address), self.sounds)
+        sideband = Sideband(tap, dialling, gateway_address)
+        self.calls = Calls(tap, admission, dialling, self.sidecar, sideband, self.sounds, policing)
         self.sessions.unattended = Unattended(tap, self.sessions.known, self.calls.hang_up).look
         self.is_running = False
         self.addons: list[Any] = [

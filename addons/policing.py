@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 from typing import Literal
 
+from addons.findings import Scalar
 from addons.rules import blanks_texts
 from addons.tap import Tap
 from realtime.frame import Frame
@@ -120,11 +121,10 @@ class Policing:
         for hit in hits:
             if hit.tag is not None and not hit.detail and len(session.tags) < MAX_TAGS:
                 session.tags[hit.tag] = None
-            detail = {"applied": hit.applied, "text": hit.kind, "response_id": hit.response_id, "reason": hit.detail or None}
             self.tap.findings.record(
                 session,
                 "policy",
-                _done(hit),
+                done(hit),
                 severity=hit.severity,
                 mode=hit.mode,
                 policy=hit.policy,
@@ -132,7 +132,7 @@ class Policing:
                 event_type=hit.event_type,
                 path=hit.path,
                 excerpt=session.marked.excerpt(hit.excerpt) if blanked else hit.excerpt,
-                detail={name: value for name, value in detail.items() if value is not None},
+                detail=detail_of(hit),
             )
 
     def _over(self, session: Session) -> None:
@@ -142,7 +142,13 @@ class Policing:
             timer.cancel()
 
 
-def _done(hit: Hit) -> Action:
+def detail_of(hit: Hit) -> dict[str, Scalar]:
+    """What else there is to say of it."""
+    known = {"applied": hit.applied, "text": hit.kind, "response_id": hit.response_id, "reason": hit.detail or None}
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def done(hit: Hit) -> Action:
     """What the policy says where it matched; where it could not judge the message, whether that was stopped."""
     if not hit.detail:
         return hit.action
