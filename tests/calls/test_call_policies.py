@@ -1,4 +1,4 @@
-"""Policies on the data channel of a call: the same words are redacted there, in both directions, and an answer is blocked."""
+"""Policies on a call: the same words are redacted on its data channel, in both directions, and in what the call is configured with."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ import json
 from typing import Any
 
 import pytest
+from phone import Phone
 from reloading import reloaded
+from switchboard import CALLS
+from switchboard import FORM
+from switchboard import MODEL
 from switchboard import Switchboard
+from switchboard import code_of
+from switchboard import form
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("nothing_left")]
 
@@ -61,3 +67,45 @@ async def test_words_of_the_model_are_redacted_in_a_call(board: Switchboard):
 
 def words_of(response: dict[str, Any]) -> list[str]:
     return [part["transcript"] for item in response["output"] for part in item["content"]]
+
+
+@pytest.mark.parametrize("mode", ["relay", "sideband"])
+async def test_what_an_offer_configures_is_judged_as_what_is_said_in_the_call(board: Switchboard, mode: str):
+    model = {"relay": MODEL, "sideband": f"aside-{MODEL}"}[mode]
+    async with reloaded(board.proxy, "providers:\n", POLICIES):
+        phone = Phone()
+        session = {"type": "realtime", "model": model, "instructions": f"The card is {CARD}."}
+        body = form(("sdp", await phone.offer()), ("session", json.dumps(session)))
+        answer = await board.offer(body, model=None, name=f"policed offer {mode}", Content_Type=FORM)
+        assert answer.status_code == 201, answer.text
+        try:
+            await phone.accept(answer.text)
+            await phone.until("session.created")
+            asked = board.simulator.requests[-1]
+            assert CARD.encode() not in asked.body
+            assert b"The card is [card]." in asked.body
+        finally:
+            await phone.close()
+        phone = Phone()
+        listed = {**session, "tools": [{"type": "function", "name": "wire_money"}]}
+        before = len(board.simulator.requests)
+        try:
+            answer = await board.offer(form(("sdp", await phone.offer()), ("session", json.dumps(listed))), model=None, Content_Type=FORM)
+        finally:
+            await phone.close()
+        assert (answer.status_code, code_of(answer)) == (403, "policy_violation")
+        assert answer.json()["error"]["message"] == "not listed (policy tools)"
+        assert len(board.simulator.requests) == before
+    assert (await board.record(f"policed offer {mode}")).session["findings"]["policy"] >= 1
+
+
+async def test_what_an_accepted_call_is_configured_with_is_judged_too(board: Switchboard):
+    async with reloaded(board.proxy, "providers:\n", POLICIES):
+        ringing = board.simulator.ring()
+        session = {"type": "realtime", "model": MODEL, "instructions": f"The card is {CARD}."}
+        listed = {**session, "tools": [{"type": "function", "name": "wire_money"}]}
+        refused = await board.post(f"{CALLS}/{ringing.id}/accept", listed)
+        assert (refused.status_code, code_of(refused)) == (403, "policy_violation")
+        assert (await board.post(f"{CALLS}/{ringing.id}/accept", session)).status_code == 200
+        assert json.loads(board.simulator.requests[-1].body)["instructions"] == "The card is [card]."
+        assert (await board.post(f"{CALLS}/{ringing.id}/hangup")).status_code == 200
