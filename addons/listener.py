@@ -30,6 +30,7 @@ from realtime.settling import Settling
 from realtime.settling import Stopped
 from realtime.signals import AudioIn
 from realtime.signals import AudioOut
+from realtime.signals import InputCleared
 from realtime.signals import InputTranscript
 from realtime.signals import Playback
 from realtime.signals import ResponseFinished
@@ -221,6 +222,8 @@ class Listener:
                 self._mark(at, truncate=item, ms=min(max(0, signal.audio_end_ms), _LONGEST_MS))
             case Playback():
                 self._mark(at, playback=signal.started, turn=self._turns.get(signal.response_id, 0))
+            case InputCleared():
+                self._taken = at
             case SpeechStarted() if self._spoke is None:
                 self._spoke = at
 

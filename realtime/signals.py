@@ -94,6 +94,11 @@ class InputCommitted:
 
 
 @dataclass(frozen=True, slots=True)
+class InputCleared:
+    """The client threw away what it had appended since the last commit: nobody will answer or transcribe it."""
+
+
+@dataclass(frozen=True, slots=True)
 class InputTranscript:
     """What the user said. `replace` when `text` is the whole transcript so far, else it is appended.
 
@@ -223,6 +228,7 @@ Signal = (
     | SpeechStarted
     | SpeechStopped
     | InputCommitted
+    | InputCleared
     | InputTranscript
     | ResponseRequested
     | ResponseStarted

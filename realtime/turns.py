@@ -139,7 +139,7 @@ class TurnTracker:
         self.errors.append({**where, **turn_error(signal).record()})
 
     def _ignored(self, _signal: Any, _from_client: bool, _at: float) -> None:
-        """Usage of the session and the provider's goodbye are no part of a turn."""
+        """Usage of the session, sound thrown away and the provider's goodbye are no part of a turn."""
 
     # -- the user's side ------------------------------------------------------------------------------------------------
 
@@ -373,6 +373,7 @@ TurnTracker._handlers = {
     signals.SpeechStarted: TurnTracker._speech_started,
     signals.SpeechStopped: TurnTracker._speech_stopped,
     signals.InputCommitted: TurnTracker._committed,
+    signals.InputCleared: TurnTracker._ignored,
     signals.InputTranscript: TurnTracker._transcript,
     signals.ResponseRequested: TurnTracker._requested,
     signals.ResponseStarted: TurnTracker._started,

@@ -38,6 +38,7 @@ from realtime.frame import Frame
 from realtime.recent import Recent
 from realtime.signals import AudioIn
 from realtime.signals import AudioOut
+from realtime.signals import InputCleared
 from realtime.signals import InputCommitted
 from realtime.signals import InputTranscript
 from realtime.signals import Playback
@@ -191,6 +192,7 @@ _FROM_CLIENT: Final[dict[str, Reader]] = {
     "input_audio_buffer.append": audio_in,
     "input_audio.turn.append": audio_in,
     "input_audio_buffer.commit": lambda dialect, frame: (InputCommitted(),),
+    "input_audio_buffer.clear": lambda dialect, frame: (InputCleared(),),
     "session.update": _asked,
     "transcription_session.update": _asked,
     "conversation.item.create": of_event(lambda dialect, event: dialect.items(event, from_client=True)),

@@ -61,13 +61,14 @@ class Upstream:
     """A provider that says what the test has it say."""
 
     connections: list[RawSocket] = field(default_factory=list)
+    messages: list[bytes] = field(default_factory=list)
     address: str = ""
 
     async def serve(self, connection: RawSocket) -> None:
         await accept(connection)
         self.connections.append(connection)
-        while await connection.read_message():
-            pass
+        while message := await connection.read_message():
+            self.messages.append(message)
 
 
 @dataclass
@@ -283,6 +284,19 @@ async def test_without_a_transcript_nothing_is_settled(proxy: Proxy, upstream: U
     assert {"1-model.wav", "2-user.wav", "2-model.wav"} < files(proxy.data, session)
     printed = await command("show", session["id"], "--data", str(proxy.data))
     assert "not kept: the user in turn 1 (words not settled)" in printed
+
+
+async def test_what_was_thrown_away_unheard_is_not_kept(proxy: Proxy, upstream: Upstream) -> None:
+    async with conversation(proxy, upstream, "cleared") as talk:
+        await talk.client.send(json.dumps({"type": "input_audio_buffer.append", "audio": b64encode(user_tone(9)).decode()}))
+        await talk.client.send(json.dumps({"type": "input_audio_buffer.clear"}))
+        await eventually(lambda: b"clear" in upstream.messages[-1])
+        await talk.turn(1, "Hello", "Yes")
+    session = await recorded(proxy.data, "cleared")
+    assert (silenced(session), session["recording"]["turns"]) == ([], [1])
+    folder = proxy.data / session["recording"]["folder"]
+    assert wav(folder / "1-user.wav").samples.tobytes() == user_tone(1)
+    assert not is_kept(wav(folder / "stereo.wav").channels[0].tobytes(), user_tone(9))
 
 
 async def test_watching_policies_leave_the_sound_alone(tmp_path: Path, upstream: Upstream) -> None:

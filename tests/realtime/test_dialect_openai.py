@@ -12,6 +12,7 @@ from realtime.dialects import make
 from realtime.frame import Frame
 from realtime.signals import AudioIn
 from realtime.signals import AudioOut
+from realtime.signals import InputCleared
 from realtime.signals import InputCommitted
 from realtime.signals import InputTranscript
 from realtime.signals import Playback
@@ -89,6 +90,7 @@ def test_server_events(talk: Talk, kind: str, fields: dict[str, Any], signal: Si
         ("input_audio_buffer.append", {}, AudioIn(0)),
         ("input_audio.turn.append", {"turn_id": "t", "audio": "AAAA"}, AudioIn(3)),
         ("input_audio_buffer.commit", {}, InputCommitted()),
+        ("input_audio_buffer.clear", {}, InputCleared()),
         ("conversation.item.truncate", {"item_id": "i", "content_index": 0, "audio_end_ms": 40}, Truncated("i", 40)),
         ("response.create", {"event_id": "e", "response": {"model": "m"}}, ResponseRequested("e", "m")),
         ("response.create", {"response": {"conversation": "none"}}, ResponseRequested(out_of_band=True)),
