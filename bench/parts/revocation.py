@@ -16,6 +16,7 @@ from collections.abc import Awaitable
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from contextlib import asynccontextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from dataclasses import replace
 from itertools import count
@@ -23,6 +24,8 @@ from pathlib import Path
 from random import Random
 from time import perf_counter
 from typing import Final
+
+from tinydb import where
 
 from bench import events
 from bench.calls.ask import ask
@@ -41,8 +44,7 @@ from bench.settings import voicetap_rules
 from bench.talk import sessions
 from bench.upstream import Upstream
 from bench.wire import client_frame
-from cli.keystore import add_key
-from cli.keystore import revoke_key
+from store.state import State
 
 PEER: Final = "voicetap"
 SESSIONS: Final = 100
@@ -70,7 +72,8 @@ class Stage:
         """The id of a fresh key of the data folder, as `keys new` keeps it, and where its sessions are opened."""
         name = f"key-{next(_names)}"
         secret = f"vt_{name}_{'0' * 32}"
-        add_key(self.data, {"id": name, "hash": f"sha256:{hashlib.sha256(secret.encode()).hexdigest()}"})
+        with closing(State(self.data)) as state:
+            state.keys.insert({"id": name, "hash": f"sha256:{hashlib.sha256(secret.encode()).hexdigest()}"})
         return name, replace(self.target, headers={"Authorization": f"Bearer {secret}"})
 
     def write_rules(self, *, forbidden: bool) -> None:
@@ -139,8 +142,10 @@ ENDINGS: Final[dict[str, Callable[[Stage], Awaitable[Ending]]]] = {
 
 
 def _revoke(data: Path, name: str) -> None:
-    if not revoke_key(data, name):
-        raise Refused(f"there is no key {name}")
+    """As `keys revoke` does it. Raises Refused."""
+    with closing(State(data)) as state:
+        if not state.keys.update({"revoked": True}, where("id") == name):
+            raise Refused(f"there is no key {name}")
 
 
 async def _served(target: Target) -> None:
