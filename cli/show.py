@@ -78,6 +78,8 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         yield "held", held(record["held"])
     if record.get("recording"):
         yield "sound", recorded(record["recording"])
+    if kept := record.get("events"):
+        yield "messages", f"{kept['count']} on record, ./run.sh events shows them" + (f" (cut short: {kept['cut']})" if kept["cut"] else "")
     if record.get("error"):
         yield "error", f"{record['error'].get('code')}: {record['error'].get('message')}"
 

@@ -60,6 +60,14 @@ class Batch(msgspec.Struct):
         return b"%d %d %d" % (self.batch, self.first, self.count)
 
 
+class Numbers(msgspec.Struct):
+    """What a batch says of itself in the open."""
+
+    first: int
+    count: int
+
+
+_numbers = msgspec.json.Decoder(Numbers).decode
 _header = msgspec.json.Decoder(Header).decode
 _batch = msgspec.json.Decoder(Batch).decode
 _encode = msgspec.json.Encoder().encode
@@ -73,6 +81,11 @@ def header(line: bytes) -> Header:
 def batch(line: bytes) -> Batch:
     """Reads any other line. Raises msgspec.DecodeError."""
     return decoded(_batch, line)
+
+
+def numbers(line: bytes) -> Numbers:
+    """Reads which messages a batch has, and nothing else of it. Raises msgspec.DecodeError."""
+    return decoded(_numbers, line)
 
 
 class FrameCipher:

@@ -110,6 +110,7 @@ class FrameMaker:
         if kept is None:
             return
         shown = frame if kept is frame.payload else _with(frame, kept)
+        event.type = self._type(shown)
         payload, elided = without_sound(shown) if manner.keeps == "events" else (kept, ())
         event.elided = [_sound(one, form) for one in elided]
         _put(event, self._blanked(payload), text=frame.text or bool(frame.event))

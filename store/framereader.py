@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from store.cipher import Damaged
-from store.framefile import Batch
+from store.files import open_reading
 from store.framefile import FrameCipher
 from store.framefile import Header
 from store.framefile import batch
 from store.framefile import header
+from store.framefile import numbers
 from store.frames import Direction
 from store.frames import Event
 from store.frames import decoded
@@ -28,6 +31,15 @@ logger = logging.getLogger(__name__)
 
 Key = Callable[[int], bytes | None]
 """The key of a number; None where it was destroyed or never was."""
+
+
+class _Place(NamedTuple):
+    """A batch in the file: which messages it has, and which bytes it is."""
+
+    first: int
+    count: int
+    offset: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +65,8 @@ ALL = Wanted()
 class Frames:
     """The messages of one session as far as they are written; `header` is None where none are. Made anew to see later ones. Raises OSError.
 
-    What cannot be read (a batch that was changed, an unfinished one at the end) is left out; `unreadable` counts batches.
+    In memory is where each batch stands, and the one that is looked at. What cannot be read (a batch that was changed, an unfinished one
+    at the end) is left out; `unreadable` counts batches.
     """
 
     def __init__(self, path: Path, key: Key) -> None:
@@ -62,7 +75,7 @@ class Frames:
         self.erased = False
         """Whether they are not there because a record says that they were erased."""
         self.unreadable = 0
-        self._batches: list[Batch] = []
+        self._batches: list[_Place] = []
         for offset, line in Tail(path).lines():
             self._look(offset, line)
         found = key(self.header.key) if self.header is not None else None
@@ -97,22 +110,33 @@ class Frames:
                 return next((event for event in self._opened(found) if event.n == number), None)
         return None
 
-    def _wanted(self, found: Batch, wanted: Wanted, order: Order) -> Iterable[Event]:
+    def _wanted(self, found: _Place, wanted: Wanted, order: Order) -> Iterable[Event]:
         events = [event for event in self._opened(found) if wanted.fits(event)]
         return events if order == "asc" else events[::-1]
 
-    def _opened(self, found: Batch) -> list[Event]:
+    def _opened(self, found: _Place) -> list[Event]:
+        if self._cipher is None:
+            return []
         try:
-            return [decoded(line) for line in self._cipher.opened(found)] if self._cipher is not None else []
+            return [decoded(line) for line in self._cipher.opened(batch(self._read(found)))]
+        except FileNotFoundError:  # erased meanwhile
+            return []
         except (Damaged, msgspec.DecodeError) as error:
             self.unreadable += 1
             logger.warning("%s: messages %d to %d: %s", self.path, found.first, found.first + found.count - 1, error)
             return []
 
+    def _read(self, found: _Place) -> bytes:
+        descriptor = open_reading(self.path)
+        try:
+            return os.pread(descriptor, found.size, found.offset)
+        finally:
+            os.close(descriptor)
+
     def _look(self, offset: int, line: bytes) -> None:
         try:
             if offset:
-                self._batches.append(batch(line))
+                self._batches.append(_Place(*msgspec.structs.astuple(numbers(line)), offset, len(line)))
             else:
                 self.header = header(line)
         except msgspec.DecodeError as error:
