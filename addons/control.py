@@ -19,6 +19,7 @@ from addons.figures import Snapshot
 from addons.floods import Refused
 from addons.tap import Tap
 from realtime.framing import Close
+from rules.model import Rules
 from store.reader import LogReader
 
 STOP_SECONDS: Final = 5
@@ -56,6 +57,7 @@ class MakeApp(Protocol):
         kill_key: KillKey,
         note: Note,
         numbers: Numbers,
+        rules: Callable[[], Rules],
         gateway: str,
         hosts: tuple[str, ...],
     ) -> Any: ...
@@ -108,6 +110,7 @@ class Control:
             kill_key=self.kill_key,
             note=self.tap.refusals.note,
             numbers=self.numbers,
+            rules=lambda: self.tap.rules,
             gateway=gateway,
             hosts=(host,),
         )

@@ -1,114 +1,21 @@
-"""Billing rows as commands read them: those that ended sessions left, and what live ones have used so far, added up exactly."""
+"""Billing rows as commands read them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field
 from datetime import datetime
-from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
-from typing import Final
 
 from cli.records import readable
-from realtime.billing import rows as rows_of
-from store.clock import stamp
+from store import billed
+from store.billed import Row
+from store.billed import Total
+from store.billed import added_up
 from store.reader import LogReader
 
-Row = dict[str, Any]
-
-_LONGEST: Final = timedelta(days=2)
-"""How long before a time a session may have begun that ended after it."""
-_SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600}
-_FIELDS: Final = {"key": "principal", "model": "model", "provider": "provider", "route": "route"}
+__all__ = ["Row", "Total", "added_up", "read_rows"]
 
 
 def read_rows(data: Path, since: datetime | None, until: datetime | None, now: datetime) -> list[Row]:
-    """Every row from `since` to before `until`; those of live sessions are of `now`. Raises Failure VT102.
-
-    A session that ended without rows, by a version that wrote none or a crash just then, counts by its record.
-    """
+    """As `store.billed.read_rows`. Raises Failure VT102."""
     with readable(data):
-        log = LogReader(data)
-        billed = log.billing(since=since, until=until)
-        begun = None if since is None else since - _LONGEST
-        sessions = log.sessions(since=begun, until=until, limit=None)
-    known = {row["session"] for row in billed}
-    missing = [row for record in sessions if record["id"] not in known for row in _of(record, now)]
-    return [*billed, *(row for row in missing if _between(row["at"], since, until))]
-
-
-@dataclass(slots=True)
-class Total:
-    """What rows add up to. `unpriced` counts rows without a price, `priced` those with one; `usd` is exact."""
-
-    sessions: set[str] = field(default_factory=set)
-    tokens_in: int = 0
-    tokens_out: int = 0
-    seconds: float = 0.0
-    messages: int = 0
-    characters: int = 0
-    usd: Decimal = Decimal()
-    priced: int = 0
-    unpriced: int = 0
-
-    @classmethod
-    def of(cls, rows: Iterable[Row]) -> Total:
-        made = cls()
-        for row in rows:
-            made.add(row)
-        return made
-
-    def add(self, row: Row) -> None:
-        """Count one row."""
-        self.sessions.add(row["session"])
-        unit, quantity = row["unit"], row["quantity"]
-        if unit == "token":
-            out = row["item"].endswith("_out") or row["item"] == "output"
-            self.tokens_out += quantity if out else 0
-            self.tokens_in += 0 if out else quantity
-        elif unit in _SECONDS:
-            self.seconds += quantity * _SECONDS[unit]
-        elif unit == "message":
-            self.messages += quantity
-        elif unit == "character":
-            self.characters += quantity
-        if row["cost"] is None:
-            self.unpriced += 1
-        else:
-            self.priced += 1
-            self.usd += Decimal(str(row["cost"]))
-
-    def record(self) -> dict[str, Any]:
-        """As JSON and CSV have it. `usd` is None where nothing of it has a price; `unpriced` counts what is missing in it."""
-        return {
-            "sessions": len(self.sessions),
-            "tokens_in": self.tokens_in,
-            "tokens_out": self.tokens_out,
-            "seconds": round(self.seconds, 3),
-            "messages": self.messages,
-            "characters": self.characters,
-            "usd": float(self.usd) if self.priced or not self.unpriced else None,
-            "unpriced": self.unpriced,
-        }
-
-
-def added_up(rows: Iterable[Row], by: str) -> list[tuple[str, Total]]:
-    """Totals by what `by` names, the dearest first; days in their order."""
-    groups: dict[str, Total] = {}
-    for row in rows:
-        name = row["at"][:10] if by == "day" else str(row[_FIELDS[by]] or "-")
-        groups.setdefault(name, Total()).add(row)
-    return sorted(groups.items()) if by == "day" else sorted(groups.items(), key=lambda group: (-group[1].usd, group[0]))
-
-
-def _of(record: Row, now: datetime) -> Iterator[Row]:
-    """The rows that a session's record stands for."""
-    return rows_of(record if record["ended_at"] is not None else {**record, "ended_at": stamp(now)})
-
-
-def _between(moment: str, since: datetime | None, until: datetime | None) -> bool:
-    return (since is None or moment >= stamp(since)) and (until is None or moment < stamp(until))
+        return billed.read_rows(LogReader(data), since, until, now)

@@ -20,7 +20,6 @@ from starlette.responses import JSONResponse
 from starlette.responses import Response
 from starlette.routing import Route
 
-from addons.figures import Snapshot
 from store.errors import StoreError
 from store.export.native import native
 from store.query import has_text
@@ -44,14 +43,17 @@ from web.query import page
 from web.query import session_filters
 from web.query import turn_filters
 from web.rendering import readable
+from web.reports import Reports
 from web.sessionpage import SessionPage
 from web.sound import Sound
+from web.state import Active
+from web.state import Numbers
+from web.state import State
 from web.stream import everything
 
 Record = dict[str, Any]
 Kill = Callable[[str], bool]
 KillKey = Callable[[str], list[str]]
-Numbers = Callable[[], Snapshot]
 
 
 def make_app(
@@ -63,6 +65,7 @@ def make_app(
     kill_key: KillKey,
     note: Note,
     numbers: Numbers,
+    rules: Active,
     gateway: str,
     hosts: Collection[str] = (),
 ) -> Guard:
@@ -90,6 +93,8 @@ def make_app(
             *Dashboard(control.listing, watch, Gateway(gateway).url).routes,
             *SessionPage(log, control.find, watch).routes,
             *Messages(log.frames, control.find).routes,
+            *Reports(log).routes,
+            *State(log, numbers, rules).routes,
             *call_routes(gateway),
         ],
         exception_handlers={Refused: _refused, HTTPException: _http_error, StoreError: _unreadable, Exception: _failed},

@@ -21,11 +21,17 @@ from store.query import Order
 from store.query import Status
 from web.query import MAX_LIMIT
 from web.query import TURN_STATUSES
+from web.reports import PERIODS
 
 Schema = dict[str, Any]
 
 _TEXT: Final[Schema] = {"type": "string"}
 _TIME: Final[Schema] = {"type": "string", "description": "ISO 8601 with a zone, or seconds since 1970"}
+
+
+def name_of(parameter: str) -> str:
+    """What a parameter is called in an address; one name means different things in different places."""
+    return {"turn status": "status", "period": "since"}.get(parameter, parameter)
 
 
 def _one_of(values: tuple[str, ...]) -> Schema:
@@ -54,6 +60,7 @@ PARAMETERS: Final[dict[str, Schema]] = {
     "mode": _one_of(get_args(Mode)),
     "severity": _one_of(get_args(Severity)),
     "from": _one_of(get_args(Direction)),
+    "period": _one_of(PERIODS),
     "fold": {"type": "string", "enum": ["yes", "no"], "default": "yes"},
     "type": {"type": "string", "description": "a glob of the event type"},
 }
@@ -108,6 +115,14 @@ OPERATIONS: Final = (
     Operation("/sessions/{id}/turns", "A part of its turns, as a part of the page", HTML, ("limit", "offset")),
     Operation("/sessions/{id}/messages.json", "Its recorded messages as rows, pieces of one thing in one unless fold=no", query=("fold",)),
     Operation("/sessions/{id}/messages/{n}.json", "One of its recorded messages"),
+    Operation("/findings", "What was found, with counts, as a page", HTML, ("q", "limit", "offset")),
+    Operation("/findings.json", "The same as JSON", query=("q", "limit", "offset")),
+    Operation("/usage", "What was used, what it cost, how long people waited, as a page", HTML, ("period",)),
+    Operation("/usage.json", "The same as JSON", query=("period",)),
+    Operation("/rules", "The active rules with the hits of their policies, as a page", HTML),
+    Operation("/rules.json", "The same as JSON, without hashes of keys"),
+    Operation("/health", "The numbers of the moment, as a page", HTML),
+    Operation("/health.json", "The same as JSON"),
     Operation("/live/sessions", "Rows of the list of sessions, as they change", EVENTS, ("q",)),
     Operation("/live/sessions/{id}", "Parts of the page of a session, as they change", EVENTS),
     Operation("/call", "A page that calls from the browser", HTML, open=True),
@@ -152,7 +167,7 @@ def _parameters(operation: Operation) -> Iterator[dict[str, Any]]:
     for part in operation.path.split("{")[1:]:
         yield {"name": part.partition("}")[0], "in": "path", "required": True, "schema": _TEXT}
     for name in operation.query:
-        yield {"name": name.rpartition(" ")[2], "in": "query", "schema": PARAMETERS[name]}
+        yield {"name": name_of(name), "in": "query", "schema": PARAMETERS[name]}
 
 
 _SCHEMES: Final = {

@@ -29,7 +29,14 @@ POLICY: Final = (
 SLOW_MS: Final = 1_200.0
 """The first audio that fills the height of a sparkline."""
 
-PAGES: Final = (("sessions", "/", "Sessions"), ("call", "/call", "Call"))
+PAGES: Final = (
+    ("sessions", "/", "Sessions"),
+    ("findings", "/findings", "Findings"),
+    ("usage", "/usage", "Usage"),
+    ("rules", "/rules", "Rules"),
+    ("health", "/health", "Health"),
+    ("call", "/call", "Call"),
+)
 """Name, address and words of what every page leads to."""
 
 _UNSEEN: Final = re.compile(
@@ -55,6 +62,12 @@ def dollars(found: dict[str, Any] | None) -> str:
 def count(value: Any) -> str:
     """A number as one reads it, with thin spaces; a dash where there is none."""
     return f"{value:,.0f}".replace(",", "\u202f") if isinstance(value, int | float) else "–"
+
+
+def bars(values: list[float]) -> str:
+    """As `spark`, on a scale of its own."""
+    top = max(values, default=0) or 1
+    return spark([value / top * SLOW_MS for value in values])
 
 
 def seconds(value: Any) -> str:
@@ -111,6 +124,7 @@ ENVIRONMENT.filters |= {
     "dollars": dollars,
     "count": count,
     "spark": spark,
+    "bars": bars,
     "seconds": seconds,
     "quantity": quantity,
     "amount": amount,

@@ -16,6 +16,8 @@ from typing import Any
 import uvicorn
 
 from addons.figures import Snapshot
+from realtime.gates.delays import Delays
+from rules.model import Rules
 from store.reader import LogReader
 from web.control import make_app
 from web.guard import Guard
@@ -87,6 +89,7 @@ class Port:
     live: list[Record] = field(default_factory=list)
     killed: list[str] = field(default_factory=list)
     address: str = ""
+    rules: Rules = field(default_factory=lambda: Rules(version=1))
 
     @property
     def link(self) -> str:
@@ -100,7 +103,8 @@ class Port:
             self._kill,
             kill_key=lambda key: [],
             note=lambda refused: None,
-            numbers=lambda: Snapshot({"websocket": 1}, 0, {}, 1, False, 0, 0, 0, []),
+            numbers=lambda: Snapshot({"websocket": 1}, 0, {}, Delays(), 1, False, 0, 0, 0, []),
+            rules=lambda: self.rules,
             gateway="127.0.0.1:8787",
         )
 

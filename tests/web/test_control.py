@@ -16,6 +16,8 @@ import uvicorn
 
 from addons.figures import Snapshot
 from addons.floods import Refused
+from realtime.gates.delays import Delays
+from rules.model import Rules
 from store.days import file_of
 from store.days import folder_of
 from store.export.native import FIELDS
@@ -85,7 +87,7 @@ class Proxy:
 
 
 def numbers() -> Snapshot:
-    return Snapshot({"websocket": 1}, 0, {}, 1, False, 0, 0, 0, [])
+    return Snapshot({"websocket": 1}, 0, {}, Delays(), 1, False, 0, 0, 0, [])
 
 
 @pytest.fixture
@@ -129,6 +131,7 @@ async def client(log: LogReader, proxy: Proxy) -> AsyncIterator[httpx.AsyncClien
         kill_key=proxy.kill_key,
         note=proxy.refused.append,
         numbers=numbers,
+        rules=lambda: Rules(version=1),
         gateway="127.0.0.1:8787",
         hosts=("voice.internal",),
     )

@@ -1,19 +1,10 @@
 // The list of sessions: rows come and change while they are looked at; j and k walk through them.
 
-import { onKey } from './page.js';
+import './list.js';
 import { follow } from './stream.js';
 
 const table = document.getElementById('sessions');
 const rows = table.tBodies[0];
-const links = () => [...rows.querySelectorAll('td.when a')];
-
-function walk(step) {
-  const all = links();
-  const now = all.indexOf(document.activeElement);
-  const next = all[now < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, now + step))];
-  next?.focus();
-  next?.closest('tr').scrollIntoView({ block: 'nearest' });
-}
 
 function parsed(html) {
   const holder = document.createElement('template');
@@ -75,13 +66,5 @@ function tick() {
   }
 }
 
-rows.addEventListener('click', (event) => {
-  const row = event.target.closest('tr');
-  if (row && !event.target.closest('a') && !getSelection().toString()) row.querySelector('a').click();
-});
-onKey('j', () => walk(1));
-onKey('k', () => walk(-1));
-onKey('n', () => document.querySelector('a[rel=next]')?.click());
-onKey('p', () => document.querySelector('a[rel=prev]')?.click());
 setInterval(tick, 1000);
 if (table.dataset.stream) follow(table.dataset.stream, { session: changed }, again);

@@ -1,0 +1,119 @@
+"""How the proxy is: the rules that are active with what their policies hit, and the numbers of the moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+from typing import Final
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.responses import Response
+from starlette.routing import Route
+
+from addons.figures import Snapshot
+from rules.model import Rules
+from rules.policy import Policy
+from store.clock import stamp
+from store.reader import LogReader
+from web.query import known
+from web.rendering import page
+
+Record = dict[str, Any]
+Numbers = Callable[[], Snapshot]
+Active = Callable[[], Rules]
+
+DAYS: Final = 7
+"""Hits of policies are counted over so many days, today among them."""
+
+
+class State:
+    """`numbers` and `active` are called on the event loop."""
+
+    def __init__(self, log: LogReader, numbers: Numbers, active: Active) -> None:
+        self._log = log
+        self._numbers = numbers
+        self._active = active
+        self.routes = [
+            Route("/rules", self.rules),
+            Route("/rules.json", self.rules_json),
+            Route("/health", self.health),
+            Route("/health.json", self.health_json),
+        ]
+
+    async def rules(self, request: Request) -> Response:
+        made = await self._rules(request)
+        return await asyncio.to_thread(page, "rules.html", **made)
+
+    async def rules_json(self, request: Request) -> Response:
+        """`{generation, policies, routes, keys, log}`; no hash of a key, and no credential."""
+        return JSONResponse(await self._rules(request))
+
+    async def health(self, request: Request) -> Response:
+        return await asyncio.to_thread(page, "health.html", **self._health(request))
+
+    async def health_json(self, request: Request) -> Response:
+        """As the page: `{sessions, opening, ended, rules, log, workers}`."""
+        return JSONResponse(self._health(request))
+
+    async def _rules(self, request: Request) -> Record:
+        known(request.query_params, ())
+        rules, generation = self._active(), self._numbers().generation
+        hits = await asyncio.to_thread(self._hits)
+        return {
+            "generation": generation,
+            "days": DAYS,
+            "policies": [_policy(policy, hits.get(policy.id, {})) for policy in rules.policies],
+            "routes": [_shown(route) for route in rules.routes],
+            "keys": [_shown(key, "hash") for key in rules.keys],
+            "log": _shown(rules.log),
+        }
+
+    def _hits(self) -> dict[str, Record]:
+        """Of each policy: how often it was enforced and watched by action, in how many sessions, and when last."""
+        now = datetime.now(UTC)
+        first = datetime(now.year, now.month, now.day, tzinfo=UTC) - timedelta(days=DAYS - 1)
+        hits: dict[str, Record] = {}
+        sessions: dict[str, set[str]] = {}
+        for finding in self._log.findings(since=first, kind="policy", limit=None, order="asc"):
+            name = str(finding["policy"])
+            made = hits.setdefault(name, {"count": 0, "days": Counter()})
+            made["count"] += 1
+            made["last"] = finding["at"]
+            made["days"][finding["at"][:10]] += 1
+            sessions.setdefault(name, set()).add(str(finding["session"]))
+        days = [stamp(first + timedelta(days=number))[:10] for number in range(DAYS)]
+        return {name: {**made, "days": [made["days"][day] for day in days], "sessions": len(sessions[name])} for name, made in hits.items()}
+
+    def _health(self, request: Request) -> Record:
+        known(request.query_params, ())
+        now = self._numbers()
+        return {
+            "sessions": dict(now.active),
+            "opening": now.opening,
+            "ended": [{**end._asdict(), "count": count} for end, count in sorted(now.ended_total.items(), key=lambda one: -one[1])],
+            "rules": now.generation,
+            "log": {
+                "failing": now.log_failing,
+                "waiting": now.log_waiting,
+                "errors": now.log_errors_total,
+                "dropped": now.log_dropped_total,
+            },
+            "workers": [dict(worker) for worker in now.workers],
+        }
+
+
+def _policy(policy: Policy, hits: Record) -> Record:
+    made = _shown(policy, "tests")
+    return {"mode": policy.mode, **made, "hits": {"count": 0, "sessions": 0, "last": None, "days": [0] * DAYS, **hits}}
+
+
+def _shown(section: BaseModel, *without: str) -> Record:
+    """A part of the rules as it is written in their file, without what has its usual value."""
+    return section.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=set(without))
