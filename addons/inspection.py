@@ -79,7 +79,7 @@ class Inspection:
         hooks = [hook.of(session) if isinstance(hook, Choosing) else hook.frame for hook in self.hooks]
 
         def inspect(frame: Frame) -> Verdict | None:
-            if frame.head.type in AUDIO and not (pin.waiting or session.watched or tap.generation.watches_sound):
+            if frame.head.type in AUDIO and frame.flaw is None and not (pin.waiting or session.watched or tap.generation.watches_sound):
                 unread.append(frame)
                 if len(unread) == 1:
                     waiting.append(session)

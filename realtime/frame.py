@@ -79,7 +79,7 @@ class Frame:
         head = self._head
         if head is None:
             payload = self.payload
-            if b"\\" not in payload and _types(payload) == 1:
+            if b"\\" not in payload and _types(payload, any_case=self.from_client) == 1:
                 try:
                     head = _head(payload)
                 except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -119,6 +119,8 @@ class Frame:
             elif _too_deep(event):
                 self.flaw = f"nested deeper than {MAX_DEPTH} levels"
             else:
+                if self.from_client and any(_is_type(key) and key != "type" for key in event):
+                    self.flaw = "a second spelling of 'type'"
                 return event
         return None
 
@@ -149,11 +151,18 @@ def may_be_json(payload: bytes) -> bool:
     return text[:1] in (b"{", b"[") and text[-1:] in (b"}", b"]")
 
 
-def _types(payload: bytes) -> int:
-    """How often `"type"` stands in the message; a long run without any quote (audio) is skipped, not searched."""
+def _types(payload: bytes, *, any_case: bool) -> int:
+    """How often `"type"` stands in the message; a long run without any quote (audio) is skipped, not searched.
+
+    Some servers (those that use Go's `encoding/json`) take keys in any case, so what goes to one is searched in any case.
+    """
     if len(payload) > 2 * _EDGE and payload.find(b'"', _EDGE, -_EDGE) < 0:
-        return payload.count(b'"type"', 0, _EDGE) + payload.count(b'"type"', len(payload) - _EDGE)
-    return payload.count(b'"type"')
+        payload = payload[:_EDGE] + payload[-_EDGE:]
+    return (payload.lower() if any_case else payload).count(b'"type"')
+
+
+def _is_type(key: str) -> bool:
+    return len(key) == 4 and key.lower() == "type"
 
 
 def _text(event: dict[str, Any], name: str) -> str | None:

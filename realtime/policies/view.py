@@ -201,7 +201,7 @@ def _is_readable(payload: bytes) -> bool:
 def types_of(frame: Frame) -> frozenset[str]:
     """Every event type that a message with duplicate keys may be taken for."""
     pairs: Any = json.loads(frame.payload.decode(), object_pairs_hook=_Pairs)
-    return frozenset(value for key, value in pairs if key == "type" and isinstance(value, str)) | {frame.type}
+    return frozenset(value for key, value in pairs if key.lower() == "type" and isinstance(value, str)) | {frame.type}
 
 
 class _Pairs(list[tuple[str, Any]]):

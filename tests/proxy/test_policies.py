@@ -200,6 +200,17 @@ async def test_a_message_that_cannot_be_judged(stage: Stage, made: Callable[[], 
     assert [found["detail"]["reason"] for found in talk.findings if why not in found["detail"]["reason"]] == []
 
 
+@pytest.mark.parametrize("first", ["type", "Type"])
+async def test_words_do_not_hide_behind_sound(stage: Stage, first: str) -> None:
+    item = json.dumps(message(f"it is {CARD}"))
+    sound = f'"type":"input_audio_buffer.append","audio":"{"A" * 2_000}"'
+    async with stage.talk(f"hidden {first}") as talk:
+        for said in (f'{{"{first}":"conversation.item.create","item":{item},{sound}}}', f'{{{sound},"{first}":"x","item":{item}}}'):
+            await talk.socket.send(said)
+            assert (await talk.until("error"))["error"]["code"] == "policy_failed"
+    assert talk.upstream == []
+
+
 async def test_held_words_come_before_the_close_of_their_side(stage: Stage) -> None:
     heard = await everything(stage, "ends")
     assert "".join(event["delta"] for event in heard) == "So it is [card]"

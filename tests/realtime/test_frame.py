@@ -100,6 +100,16 @@ def test_a_duplicate_key_is_read_and_noted() -> None:
     assert read.flaw == "duplicate key 'x'"
 
 
+@pytest.mark.parametrize("key", ["Type", "TYPE", r"T\u0079pe"])
+@pytest.mark.parametrize("sound", ["AAAA", LONG])
+def test_a_second_spelling_of_type_is_noted_of_what_clients_say(key: str, sound: str) -> None:
+    payload = f'{{"type":"input_audio_buffer.append","audio":"{sound}","{key}":"session.update"}}'
+    read = frame(payload)
+    assert (read.type, read.flaw) == ("input_audio_buffer.append", "a second spelling of 'type'")
+    said = Frame(False, payload.encode())
+    assert (said.type, said.flaw) == ("input_audio_buffer.append", None)
+
+
 def test_a_lone_surrogate_is_kept_in_the_event_and_replaced_in_the_head() -> None:
     read = frame(r'{"type":"a","delta":"x\ud800"}')
     assert read.event == {"type": "a", "delta": "x\ud800"}
@@ -133,5 +143,5 @@ def test_any_object_has_the_type_its_last_key_says(pairs: list[tuple[str, Any]],
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_flawed(payload: bytes) -> None:
     read = frame(payload)
-    assert (read.event is None) == (read.flaw is not None and not read.flaw.startswith("duplicate"))
+    assert (read.event is None) == (read.flaw is not None and not read.flaw.startswith(("duplicate", "a second")))
     assert isinstance(read.type, str)
