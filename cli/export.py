@@ -6,6 +6,7 @@ import typer
 
 from cli.exportrecords import csv
 from cli.exportrecords import jsonl
+from cli.exportsession import har
 
 export = typer.Typer(
     help="Write records, messages, sound and reports to files for other programs.", no_args_is_help=True, rich_markup_mode=None
@@ -13,3 +14,4 @@ export = typer.Typer(
 
 export.command()(jsonl)
 export.command()(csv)
+export.command()(har)
