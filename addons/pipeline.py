@@ -121,6 +121,7 @@ class Pipeline:
         self.figures = Figures(tap, self.sidecar.health)
         sideband = Sideband(tap, dialling, gateway_address)
         self.calls = Calls(tap, admission, dialling, self.sidecar, sideband, self.sounds, policing)
+        self.sessions.reason = policing.reason
         self.sessions.unattended = Unattended(tap, self.sessions.known, self.calls.hang_up).look
         self.is_running = False
         self.addons: list[Any] = [

@@ -7,6 +7,7 @@ pieces is seen whole, are let go by the clock.
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ from typing import Literal
 from addons.findings import Scalar
 from addons.rules import blanks_texts
 from addons.tap import Tap
+from realtime.errors import close_reason
 from realtime.frame import Frame
 from realtime.policies import Hit
 from realtime.policies import Judge
@@ -29,6 +31,8 @@ from realtime.verdict import Verdict
 from store.export.native import Action
 
 LIMITS: Final = Limits()
+CLOSE: Final = "close"
+"""The type under which policies and findings know the reason of a close."""
 MAX_TAGS: Final = 32
 """Words that policies put on one session."""
 
@@ -65,6 +69,17 @@ class Policing:
         if judge.deadline is not None and session.id not in self._timers:
             self._wait(session, judge.deadline)
         return judged
+
+    def reason(self, session: Session, from_client: bool, text: str) -> str:
+        """What the policies leave of the reason that a side gives for its close: they see it as `{"type": "close", "reason": …}`."""
+        if not text:
+            return text
+        said = json.dumps({"type": CLOSE, "reason": text}, ensure_ascii=False).encode()
+        verdict = self.frame(session, Frame(from_client, said, at=time.monotonic()))
+        if verdict is None or verdict.action == "pass":
+            return text
+        left = json.loads(verdict.payload) if verdict.action == "replace" else {}
+        return close_reason(left["reason"]) if left.get("type") == CLOSE else ""
 
     def held_since(self, session: Session) -> float | None:
         """When the oldest words of the model came that are held here; None where none are."""

@@ -62,6 +62,8 @@ class Sessions:
         self.tap = tap
         self.meter = meter
         self.known = KnownKeys(tap)
+        self.reason: Callable[[Session, bool, str], str] = lambda session, from_client, text: text
+        """What the policies leave of the reason of a close."""
         self.unattended: Callable[[], None] = _nobody
         """Called whenever the keys were read: to look at calls that have no session."""
         self.sounds = sounds
@@ -211,7 +213,7 @@ class Sessions:
             if blanked != text:
                 session.leaks += 1
                 leaked(self.tap.findings, session, from_client, "close")
-            return blanked
+            return self.reason(session, from_client, blanked)
 
         return reason
 

@@ -108,6 +108,13 @@ async def doubtful(connection: RawSocket) -> None:
     await connection.read_close()
 
 
+async def keeper(connection: RawSocket) -> None:
+    """A provider that says why it closes."""
+    await accept(connection)
+    await connection.send(CLOSE, close(4001, f"charge {CARD}"))
+    await connection.read_close()
+
+
 def delta(kind: str, piece: str) -> bytes:
     ids = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0, "content_index": 0}
     return json.dumps({"type": f"response.{kind}.delta", "event_id": "event_1", **ids, "delta": piece}).encode()
@@ -120,7 +127,7 @@ async def policed(folder: Path, *words: str) -> AsyncIterator[Stage]:
             "quick": await running.enter_async_context(Simulator(pace=0, script=SCRIPT)),
             "paced": await running.enter_async_context(Simulator(pace=PACE, script=SCRIPT)),
         }
-        brief = await running.enter_async_context(raw_upstream({"ends": ends, "doubtful": doubtful}))
+        brief = await running.enter_async_context(raw_upstream({"ends": ends, "doubtful": doubtful, "keeper": keeper}))
         addresses = {name: one.address for name, one in simulators.items()} | {"brief": brief.address}
         providers = "".join(f'  {name}: {{kind: openai, url: "http://{address}"}}\n' for name, address in addresses.items())
         rules = f"{RULES}providers:\n{providers}{POLICIES}"

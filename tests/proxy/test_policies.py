@@ -169,6 +169,22 @@ async def test_a_policy_that_is_switched_on_counts_for_open_sessions(stage: Stag
     assert talk.hits() == [("rain", "monitor", False), ("rain", "enforce", True), ("rain", "monitor", False)]
 
 
+@pytest.mark.parametrize("from_client", [True, False])
+async def test_the_reason_of_a_close_is_looked_at_too(stage: Stage, from_client: bool) -> None:
+    if from_client:
+        async with stage.talk("reason of the client") as talk:
+            await talk.socket.close(4000, f"charge {CARD}")
+        seen = stage.simulators["quick"].connections[-1]
+        await seen.ended.wait()
+        assert (seen.close_code, seen.close_reason) == (4000, "charge [card]")
+        assert talk.shown.close == (4000, "charge [card]", "client")
+        assert [(found["policy"], found["event_type"], found["path"]) for found in talk.findings] == [("cards", "close", "$.reason")]
+    else:
+        async with stage.proxy.connect("/brief/v1/realtime?model=keeper", headers=named("reason of the provider")) as socket:
+            assert await close_of(socket) == (4001, "charge [card]")
+        assert (await shown(stage.proxy.data, "reason of the provider")).close == (4001, "charge [card]", "upstream")
+
+
 DOUBTFUL = '{"type":"conversation.item.create","event_id":"e3","item":{"type":"message","role":"user","content":[],"content":%s}}'
 
 
