@@ -140,10 +140,11 @@ def windows(
 
     They begin and end with a group, and begin with a match of `head`. They may overlap: what fits by chance must not hide what is meant.
     """
-    places = [place for place in range(start, end) if counted(view.text[place])]
-    for first, place in enumerate(places):
-        if view.parted(place) and head.match(view.text, place):
-            ends = (places[first + length - 1] + 1 for length in lengths if first + length <= len(places))
-            last = next((end for end in ends if view.parted(end) and fits(view, place, end)), None)
+    row = view.row(start, end, counted)
+    for first in row.begins:
+        place = row.places[first]
+        if head.match(view.text, place):
+            ends = (row.ends[first + length] for length in lengths if first + length in row.ends)
+            last = next((end for end in ends if fits(view, place, end)), None)
             if last is not None:
                 yield place, last

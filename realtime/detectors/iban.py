@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
+from typing import NamedTuple
 
 from stdnum import iban
 from stdnum import numdb
@@ -19,7 +20,9 @@ from realtime.regex import Regex
 _SHORTEST: Final = 15
 _FEWEST_DIGITS: Final = 8
 _CANDIDATE: Final = Regex(rf"(?i)\b[A-Z] ?[A-Z][ -]?[0-9] ?[0-9](?:[ -]{{0,2}}[A-Z0-9]){{{_SHORTEST - 4},}}")
-_COUNT: Final = re.compile("([0-9]+)!")
+_PARTS: Final = re.compile("([0-9]+)!([nac])")
+_KINDS: Final = {"n": "[0-9]", "a": "[A-Z]", "c": "[A-Z0-9]"}
+"""What the letters of ISO 13616 stand for."""
 _HEAD: Final = re.compile("[A-Z] ?[A-Z][ -]?[0-9] ?[0-9]", re.IGNORECASE)
 
 
@@ -42,19 +45,31 @@ class Account:
 def _lengths(text: str) -> tuple[int, ...]:
     """Of the numbers that may begin in a text, the longest first."""
     heads = ("".join(filter(str.isalpha, head[0])).upper() for head in _HEAD.finditer(text))
-    return tuple(sorted({length for head in heads if (length := _length(head))}, reverse=True))
+    return tuple(sorted({country.length for head in heads if (country := _country(head)) is not None}, reverse=True))
 
 
 def _fits(view: View, start: int, end: int) -> bool:
     text = "".join(filter(str.isalnum, view.text[start:end])).upper()
-    return len(text) == _length(text[:2]) and sum(map(str.isdecimal, text)) >= _FEWEST_DIGITS and iban.is_valid(text, check_country=False)
+    country = _country(text[:2])
+    if country is None or not country.shape.fullmatch(text) or sum(map(str.isdecimal, text)) < _FEWEST_DIGITS:
+        return False
+    return iban.is_valid(text, check_country=False)
+
+
+class Country(NamedTuple):
+    """How the account numbers of a country are made."""
+
+    length: int
+    shape: re.Pattern[str]
 
 
 @cache
-def _length(country: str) -> int:
-    """How many characters an account number of a country has; 0 where it has none."""
-    (_, facts), *_ = numdb.get("iban").info(country)
-    return 4 + sum(map(int, _COUNT.findall(facts["bban"]))) if facts else 0
+def _country(code: str) -> Country | None:
+    """What python-stdnum knows of a country; None where it has no such numbers."""
+    (_, facts), *_ = numdb.get("iban").info(code)
+    parts = [(int(count), kind) for count, kind in _PARTS.findall(facts["bban"])] if facts else []
+    shape = "".join(f"{_KINDS[kind]}{{{count}}}" for count, kind in parts)
+    return Country(4 + sum(count for count, _ in parts), re.compile(f"[A-Z]{{2}}[0-9]{{2}}{shape}")) if parts else None
 
 
 ACCOUNTS: Final = (Detector("iban", "Bank account numbers (IBAN)", "high", (Account(),), longest=300, spoken=True, digits=True),)

@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-import unicodedata
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
-from typing import Final
+from functools import cache
 
 from realtime.detectors.address import addresses_said
 from realtime.detectors.detector import Detector
 from realtime.detectors.detector import Finding
+from realtime.detectors.forms import Digits
+from realtime.detectors.forms import Pattern
+from realtime.detectors.plain import plain
+from realtime.detectors.sieve import Sieve
 from realtime.detectors.spoken import numbers_said
 from realtime.detectors.table import DETECTORS
 from realtime.detectors.view import View
-
-_DIGITS: Final = {sign: str(unicodedata.decimal(sign)) for sign in filter(str.isdecimal, map(chr, range(0x80, 0x1FC00)))}
-_SPACES: Final = dict.fromkeys(
-    "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u200c\u200d\u202f\u2060\u3000\ufeff", " "
-)
-_DASHES: Final = dict.fromkeys("\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-")
-_SIGNS: Final = {"＠": "@", "．": ".", "＋": "+", "／": "/", "，": ","}
-_PLAIN: Final = {ord(sign): plain for sign, plain in (_DIGITS | _SPACES | _DASHES | _SIGNS).items()}
-_FOREIGN: Final = frozenset(map(chr, _PLAIN))
+from realtime.regex import Regex
 
 
 class Reading:
     """What the detectors find in one text. Each looks once, however often it is asked for."""
 
-    __slots__ = ("_found", "_said", "_text", "_view")
+    __slots__ = ("_addresses", "_found", "_numbers", "_text", "_view")
 
     def __init__(self, text: str) -> None:
         self._text = plain(text)
         self._view = View(self._text)
-        self._said: tuple[View, ...] | None = None
+        self._view.sieve = patterns()
+        self._numbers: tuple[View, ...] | None = None
+        self._addresses: tuple[View, ...] | None = None
         self._found: dict[Detector, tuple[Finding, ...]] = {}
 
     def find(self, names: Iterable[str | Detector]) -> Iterator[Finding]:
@@ -49,20 +47,35 @@ class Reading:
         """What one detector finds."""
         found = self._found.get(detector)
         if found is None:
-            views = (self._view, *self._spoken()) if detector.spoken else (self._view,)
-            spans = [span for view in views for span in detector.spans(view)]
+            spans = [span for view in self._views(detector) for span in detector.spans(view)]
             found = self._found[detector] = tuple(Finding(detector.id, *span) for span in _apart(spans, detector.longest))
         return found
 
-    def _spoken(self) -> tuple[View, ...]:
-        if self._said is None:
-            self._said = (*numbers_said(self._text), *addresses_said(self._text))
-        return self._said
+    def _views(self, detector: Detector) -> tuple[View, ...]:
+        """The readings in which it may find something."""
+        if not detector.spoken:
+            return (self._view,)
+        if self._numbers is None:
+            self._numbers = self._made(numbers_said)
+        if detector.digits:
+            return self._view, *self._numbers
+        if self._addresses is None:
+            self._addresses = self._made(addresses_said)
+        return self._view, *self._numbers, *self._addresses
+
+    def _made(self, say: Callable[[str], Iterator[View]]) -> tuple[View, ...]:
+        made = tuple(say(self._text))
+        for view in made:
+            view.sieve = patterns()
+        return made
 
 
-def plain(text: str) -> str:
-    """`text` with digits of all scripts, spaces and dashes as in ASCII, character for character."""
-    return text if text.isascii() or _FOREIGN.isdisjoint(text) else text.translate(_PLAIN)
+@cache
+def patterns() -> Sieve[Regex]:
+    """What the detectors look for, and the words near it."""
+    forms = [form for detectors in DETECTORS.values() for detector in detectors for form in detector.forms]
+    near = (form.around.context for form in forms if isinstance(form, Pattern | Digits) and form.around.context is not None)
+    return Sieve([*near, *(regex for form in forms for regex in form.candidates or ())], largest=None)
 
 
 def _apart(spans: list[tuple[int, int]], longest: int) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from realtime.detectors.address import ADDRESS
 from realtime.detectors.detector import Detector
-from realtime.detectors.reading import plain
+from realtime.detectors.plain import plain
 from realtime.detectors.spoken import GATE
 from realtime.detectors.wordlist import fold
 from realtime.recent import Recent
@@ -34,14 +34,15 @@ class Sieve[S: Seeker]:
 
     __slots__ = ("_known", "_owners", "_together", "asks", "harmless")
 
-    def __init__(self, seekers: Iterable[S]) -> None:
+    def __init__(self, seekers: Iterable[S], largest: int | None = _LARGEST) -> None:
+        """Patterns of more instructions than `largest` are left to themselves."""
         owners: defaultdict[str, list[S]] = defaultdict(list)
         asks: list[S] = []
         self.harmless: Recent[str, None] = Recent(_REMEMBERED)
         """Words in which nothing was found after all; kept by whoever asks the seekers."""
         self._known = frozenset(seekers)
         for seeker in self._known:
-            patterns = _patterns_of(seeker)
+            patterns = _patterns_of(seeker, largest)
             for pattern in patterns or ():
                 owners[pattern].append(seeker)
             if patterns is None:
@@ -81,10 +82,10 @@ def _together(patterns: tuple[str, ...]) -> Regexes | None:
         return None
 
 
-def _patterns_of(seeker: Seeker) -> tuple[str, ...] | None:
+def _patterns_of(seeker: Seeker, largest: int | None) -> tuple[str, ...] | None:
     """Patterns of which one matches wherever it finds something; None where that cannot be said."""
     if isinstance(seeker, Regex):
-        return (seeker.pattern,) if seeker.size <= _LARGEST else None
+        return (seeker.pattern,) if largest is None or seeker.size <= largest else None
     patterns = list(_SPOKEN) if seeker.spoken else []
     for form in seeker.forms:
         if form.candidates is None:

@@ -26,7 +26,7 @@ _FEWEST_DIGITS: Final = 4
 _TOKEN: Final = re.compile(r"[0-9]+|[^\W\d_]+|\S")
 _INSIDE: Final = frozenset(("", " ", "-", "'", "’"))
 """What may stand between the words of one phrase."""
-_BETWEEN: Final = r"[\s,.;:…'’–—-]{1,4}"
+BETWEEN: Final = r"[\s,.;:…'’–—-]{1,4}"
 _START, _END = r"(?:^|[^\p{L}])", r"(?:[^\p{L}]|$)"
 """A word's ends; those of RE2 know ASCII only."""
 
@@ -103,14 +103,15 @@ class Speech:
     def __init__(self, language: Language) -> None:
         self._numbers = Lexicon(language.numbers)
         self._signs = Lexicon(language.signs)
-        first = alternatives(phrase[0] for phrase in language.numbers)
-        others = (*language.pauses, *(word for phrase in (*language.numbers, *language.signs) for word in phrase))
-        item = rf"(?:{alternatives(others)}|\b(?:[0-9]{{1,19}}|[a-z])\b)"
-        signs = alternatives(phrase[0] for phrase in language.signs)
+        self.words = {*language.pauses, *(word for phrase in (*language.numbers, *language.signs) for word in phrase)}
+        """All that may stand in a number."""
+        self.firsts = {phrase[0] for phrase in language.numbers}
+        self.item = rf"(?:{alternatives(self.words)}|\b(?:[0-9]{{1,19}}|[a-z])\b)"
+        first, signs = alternatives(self.firsts), alternatives(phrase[0] for phrase in language.signs)
         said = rf"(?:{first}|{signs}){_END}"
-        self.gate = rf"{_START}(?:{first}){_BETWEEN}(?:{said}|[0-9])|[0-9]{_BETWEEN}(?:{first}){_END}"
+        self.gate = rf"{_START}(?:{first}){BETWEEN}(?:{said}|[0-9])|[0-9]{BETWEEN}(?:{first}){_END}"
         self._gate = Regex(f"(?i){self.gate}")
-        self._run = Regex(f"(?i){item}(?:(?:{_BETWEEN}){item})+")
+        self._run = Regex(f"(?i){self.item}(?:(?:{BETWEEN}){self.item})+")
 
     def read(self, text: str) -> View | None:
         """`text` with its spoken numbers in digits; None where it has none."""
@@ -178,12 +179,12 @@ def alternatives(words: Iterable[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(set(words), key=lambda word: (-len(word), word)))
 
 
-_SPEECH: Final = tuple(Speech(language) for language in LANGUAGES)
-GATE: Final = Regex(f"(?i){'|'.join(speech.gate for speech in _SPEECH)}")
+SPEECH: Final = tuple(Speech(language) for language in LANGUAGES)
+GATE: Final = Regex(f"(?i){'|'.join(speech.gate for speech in SPEECH)}")
 """Matches wherever any number is said."""
 
 
 def numbers_said(text: str) -> Iterator[View]:
     """`text` as each language reads it that finds a number said in it."""
     if GATE.search(text):
-        yield from (view for speech in _SPEECH if (view := speech.read(text)) is not None)
+        yield from (view for speech in SPEECH if (view := speech.read(text)) is not None)

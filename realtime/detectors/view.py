@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from bisect import bisect_right
+from collections.abc import Callable
+from collections.abc import Container
 from collections.abc import Sequence
 from typing import Final
 from typing import NamedTuple
+from typing import Protocol
 
 from realtime.regex import Regex
 
@@ -31,10 +34,28 @@ class Piece(NamedTuple):
     said: bool = True
 
 
+class Rules(Protocol):
+    """Knows patterns, and which of them may match in a text."""
+
+    def knows(self, seeker: Regex, /) -> bool: ...
+    def left(self, text: str, /) -> Container[Regex]: ...
+
+
+class Row(NamedTuple):
+    """Characters of a text that count, at `places`. `begins` are the numbers of those with which a value can begin.
+
+    `ends` has, by how many characters come before it, where one can end.
+    """
+
+    places: list[int]
+    begins: list[int]
+    ends: dict[int, int]
+
+
 class View:
     """One reading of a text. Regular expressions run once over it, however many detectors ask."""
 
-    __slots__ = ("_origins", "_places", "_seams", "_spans", "has_digits", "said", "text")
+    __slots__ = ("_denied", "_left", "_origins", "_places", "_rows", "_seams", "_spans", "has_digits", "said", "sieve", "text")
 
     def __init__(self, text: str, pieces: Sequence[Piece] = ()) -> None:
         """`pieces` in the order of the text, not overlapping; the rest is read as it stands."""
@@ -42,6 +63,11 @@ class View:
         self._origins: list[Piece] = []
         self._seams: set[int] = set()
         self._spans: dict[Regex, list[tuple[int, int]]] = {}
+        self._rows: dict[tuple[int, int, Callable[[str], bool]], Row] = {}
+        self._denied: dict[tuple[Regex, int], bool] = {}
+        self._left: Container[Regex] | None = None
+        self.sieve: Rules | None = None
+        """Says which patterns cannot match."""
         self.said = bool(pieces)
         self.text = self._read(text, pieces) if pieces else text
         self.has_digits = _DIGIT.search(self.text) is not None
@@ -86,12 +112,29 @@ class View:
             return not text[max(place - 2, 0)].isdecimal()
         return not (after in _POINTS and before.isdecimal() and text[place + 1 : place + 2].isdecimal())
 
+    def row(self, start: int, end: int, counted: Callable[[str], bool]) -> Row:
+        """The characters from `start` to `end` that are `counted`."""
+        found = self._rows.get((start, end, counted))
+        if found is None:
+            places = [place for place in range(start, end) if counted(self.text[place])]
+            begins = [number for number, place in enumerate(places) if self.parted(place)]
+            ends = {number: place + 1 for number, place in enumerate(places, 1) if self.parted(place + 1)}
+            found = self._rows[start, end, counted] = Row(places, begins, ends)
+        return found
+
     def spans(self, regex: Regex) -> list[tuple[int, int]]:
         """Every match of `regex`, left to right."""
         found = self._spans.get(regex)
         if found is None:
-            found = self._spans[regex] = list(regex.spans(self.text))
+            found = self._spans[regex] = list(regex.spans(self.text)) if self._possible(regex) else []
         return found
+
+    def _possible(self, regex: Regex) -> bool:
+        if self.sieve is None or not self.sieve.knows(regex):
+            return True
+        if self._left is None:
+            self._left = self.sieve.left(self.text)
+        return regex in self._left
 
     def near(self, words: Regex, start: int, end: int) -> bool:
         """Whether a match of `words` stands close to `start` to `end`."""
@@ -101,4 +144,7 @@ class View:
 
     def denied(self, words: Regex, start: int) -> bool:
         """Whether `words`, which ends with `$`, matches what stands right before `start`."""
-        return words.search(self.text[max(0, start - _DENIAL) : start])
+        found = self._denied.get((words, start))
+        if found is None:
+            found = self._denied[words, start] = words.search(self.text[max(0, start - _DENIAL) : start])
+        return found

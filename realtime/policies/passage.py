@@ -1,8 +1,10 @@
 """A text that comes in pieces, and the window that holds back its end until it is clear what belongs together.
 
-What leaves is final. Held are at most `characters` of the text, none longer than `seconds`; a match that is no longer than the
-window, wherever the pieces were cut, is either whole inside of it or has not begun. Behind the window a context is kept, so
-that a match is told from a part of a longer word, and one that goes on is followed to its end.
+What leaves is final. Held are `characters` of the text, none longer than `seconds`; a match that is no longer than that,
+wherever the pieces were cut, is either whole inside of it or has not begun. A value of a detector that has begun is held
+from its beginning while it goes on, be it longer: at most as long as such a value can be, `pause` seconds after its last piece
+and `begun` seconds in all. Behind the window a context is kept, so that a match is told from a part of a longer word, and one
+that goes on is followed to its end.
 """
 
 from __future__ import annotations
@@ -13,16 +15,21 @@ from dataclasses import field
 from typing import Final
 
 from realtime.conditions import Span
+from realtime.detectors.begun import Beginnings
 from realtime.frame import Frame
 from realtime.jsonpath import Keys
 from realtime.policies.escapes import Written
+from realtime.policies.holding import Holding
+from realtime.policies.holding import sought
 from realtime.policies.policy import Policy
 from realtime.policies.redaction import Redaction
 from realtime.policies.redaction import merged
 from realtime.texts import Stream
 
 CONTEXT: Final = 256
-"""Characters that are kept of what has left."""
+"""Characters that are kept of what has left, for patterns."""
+NEAR: Final = 128
+"""The same for detectors, which say themselves what has begun."""
 LONGEST: Final = 8192
 """Characters over which one match is followed."""
 
@@ -32,10 +39,12 @@ _BEGINNING: Final = Written()
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How much of a text may be held back, and how long."""
+    """How much of a text may be held back, and how long; `pause` and `begun` are for values that have begun."""
 
     characters: int = 64
     seconds: float = 0.3
+    pause: float = 2.0
+    begun: float = 10.0
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +64,8 @@ class Passage:
     """Where the newest piece starts."""
     drafted: bool = False
     redactors: tuple[Policy, ...] = ()
+    watchers: tuple[Policy, ...] = ()
+    """The policies that look at it."""
     seen: dict[str, int] = field(default_factory=dict)
     allowed: Policy | None = None
     """The policy that allowed this text, so that those after it have no say: they are `silenced`."""
@@ -65,8 +76,15 @@ class Passage:
     """How many messages of our own were made from it."""
     _open: int = -1
     """Where the match starts that reaches to `decided`; -1 where none does."""
+    _waits: bool = False
+    """Whether what has waited long enough waits on, since it has begun."""
     _written: Written = _BEGINNING
     _arrived: deque[tuple[float, int]] = field(default_factory=deque)
+    _kept: int = 0
+    """From where on the text is needed for what has begun in it."""
+    _context: int = CONTEXT
+    _redacted: Beginnings | None = None
+    _watched: Beginnings | None = None
 
     @property
     def end(self) -> int:
@@ -84,7 +102,18 @@ class Passage:
     @property
     def deadline(self) -> float | None:
         """When what has waited longest must leave."""
-        return None if self.since is None else self.since + self.window.seconds
+        if self.since is None:
+            return None
+        waiting = min(self.since + self.window.begun, self._arrived[-1][0] + self.window.pause)
+        return waiting if self._waits else self.since + self.window.seconds
+
+    def watch(self, policies: tuple[Policy, ...]) -> None:
+        """These policies look at it from now on."""
+        self.redactors = tuple(policy for policy in policies if policy.redacts)
+        if policies != self.watchers:
+            self.watchers = policies
+            self._watched, self._redacted = sought(policies), sought(self.redactors)
+            self._context = CONTEXT if any(policy.condition.regex is not None for policy in policies) else NEAR
 
     def feed(self, value: str, frame: Frame, keys: Keys, now: float, *, draft: bool) -> None:
         """The next piece, or the whole text so far in the place of the last draft."""
@@ -101,7 +130,7 @@ class Passage:
 
     def settle(self, wanted: list[Redaction], now: float, *, everything: bool = False) -> tuple[str, list[Redaction]]:
         """What leaves now, redacted, and what was redacted in it; of a draft all of it again. `wanted` counts from `text`."""
-        cut = max(self.decided, self.end if everything else max(self.end - self.window.characters, self._due(now)))
+        cut = max(self.decided, self.end if everything else self._cut(now))
         start, written = self.decided, self._written
         if self.drafted:
             start, written, self._open = 0, _BEGINNING, -1
@@ -127,6 +156,7 @@ class Passage:
             self._open = -1
         self.decided, self._written = cut, written.after(rest)
         self._settled()
+        self._kept = self._needed()
         return "".join(out) + rest, made
 
     def first_new(self, policy: Policy, spans: tuple[Span, ...]) -> tuple[Span, ...] | None:
@@ -144,17 +174,41 @@ class Passage:
     def _between(self, start: int, end: int) -> str:
         return self.text[max(start - self.base, 0) : max(end - self.base, 0)]
 
-    def _due(self, now: float) -> int:
-        """Up to where the text has waited long enough."""
-        return max((end for at, end in self._arrived if at + self.window.seconds <= now), default=0)
+    def _cut(self, now: float) -> int:
+        """Up to where the text leaves."""
+        window = self.window
+        full, due, self._waits = self.end - window.characters, self._due(now, window.seconds), False
+        if self._redacted is None or max(full, due) <= self.decided:
+            return max(full, due)
+        begun = Holding(self._redacted, self.text, self.base)
+        if full > self.decided:
+            full = begun.crossing(full)
+        if due > self.decided and due > (opened := begun.open()):
+            due, self._waits = opened, True
+        late = self.end if self._arrived[-1][0] + window.pause <= now else self._due(now, window.begun)
+        return max(full, due, late, begun.furthest(window.characters))
+
+    def _due(self, now: float, seconds: float) -> int:
+        """Up to where the text has waited so long."""
+        return max((end for at, end in self._arrived if at + seconds <= now), default=0)
 
     def _settled(self) -> None:
         while self._arrived and self._arrived[0][1] <= self.decided:
             self._arrived.popleft()
 
+    def _needed(self) -> int:
+        """Where the earliest begins of what has left, and may still become a value."""
+        if self._watched is None:
+            return self.decided
+        if self.decided - self._context - self.base < NEAR:
+            return self.base
+        begun = Holding(self._watched, self.text, self.base)
+        needed = min(self.decided, begun.crossing(max(self.base, self.end - self.window.characters)), begun.open())
+        return max(needed, begun.furthest(self.window.characters))
+
     def _forget(self) -> None:
         """Cut what is no longer needed as context, between two words where that is possible."""
-        keep = self.decided - CONTEXT
+        keep = min(self.decided, self._kept) - self._context
         if self._open >= 0:
             keep = min(keep, max(self._open, self.decided - LONGEST))
         if keep <= self.base:

@@ -48,11 +48,11 @@ class Streams:
 
     def _passage(self, stream: Stream, from_client: bool, policies: tuple[Policy, ...]) -> Passage | None:
         passage = self.open.get((from_client, stream))
-        watching = [policy for policy in policies if watches(policy, stream)]
+        watching = tuple(policy for policy in policies if watches(policy, stream))
         if passage is None and watching:
             passage = self.open[from_client, stream] = Passage(stream, from_client, self._window)
         if passage is not None:
-            passage.redactors = tuple(policy for policy in watching if policy.redacts)
+            passage.watch(watching)
         return passage
 
     def overflow(self) -> Iterator[Passage]:
