@@ -25,6 +25,8 @@ from web.rendering import render
 from web.sound import STATES
 from web.sound import Find
 from web.stream import events
+from web.timeline import shown
+from web.timeline import timed
 from web.timeline import timeline
 
 Record = dict[str, Any]
@@ -77,24 +79,24 @@ class SessionPage:
 
     def _page(self, session: Record) -> Response:
         turns, findings = self._read(session)
-        shown = _shown(session, turns[:AT_ONCE], findings)
+        part = shown(session, turns[:AT_ONCE], findings)
         sound = STATES[(session.get("recording") or {}).get("state")] if not _has_sound(session) else ""
-        return page("session.html", session=session, turns=shown, findings=_timed(session, findings), count=len(turns), sound=sound)
+        return page("session.html", session=session, turns=part, findings=timed(session, findings), count=len(turns), sound=sound)
 
     def _turns(self, session: Record, offset: int, limit: int) -> str:
         turns, findings = self._read(session)
-        shown = _shown(session, turns[offset : offset + limit], findings)
-        return "".join(render("turn.html", turn=turn) for turn in shown)
+        part = shown(session, turns[offset : offset + limit], findings)
+        return "".join(render("turn.html", turn=turn) for turn in part)
 
     def _changed(self, session: Record, change: Change) -> Record:
         match change.kind:
             case "session":
                 return {"html": render("session_head.html", session=change.record), "ended": change.record["ended_at"] is not None}
             case "turn":
-                (turn,) = _shown(session, [change.record], self._findings(session))
+                (turn,) = shown(session, [change.record], self._findings(session))
                 return {"html": render("turn.html", turn=turn), "index": change.record["index"]}
             case "finding":
-                return {"html": render("findings_list.html", findings=_timed(session, [change.record]))}
+                return {"html": render("findings_list.html", findings=timed(session, [change.record]))}
 
     def _read(self, session: Record) -> tuple[list[Record], list[Record]]:
         return self._log.turns(session["id"]), self._findings(session)
@@ -107,19 +109,3 @@ class SessionPage:
 
 def _has_sound(session: Record) -> bool:
     return (session.get("recording") or {}).get("state") == "ready"
-
-
-def _timed(session: Record, findings: list[Record]) -> list[Record]:
-    return [{**finding, "since_start": _since(session, finding["at"])} for finding in findings]
-
-
-def _shown(session: Record, turns: list[Record], findings: list[Record]) -> list[Record]:
-    """Turns with when they began and what was found in them."""
-    found: dict[int, list[Record]] = {}
-    for finding in findings:
-        found.setdefault(finding["turn"], []).append(finding)
-    return [{**turn, "at": _since(session, turn["started_at"]), "findings": found.get(turn["index"], [])} for turn in turns]
-
-
-def _since(session: Record, moment: str) -> float:
-    return (datetime.fromisoformat(moment) - datetime.fromisoformat(session["started_at"])).total_seconds()

@@ -31,6 +31,21 @@ def timeline(session: Record, turns: Iterable[Record], findings: Iterable[Record
     }
 
 
+def shown(session: Record, turns: Iterable[Record], findings: Iterable[Record]) -> list[Record]:
+    """Turns with when they began (`at`) and what was found in them (`findings`)."""
+    begun = datetime.fromisoformat(session["started_at"])
+    found: dict[int, list[Record]] = {}
+    for finding in findings:
+        found.setdefault(finding["turn"], []).append(finding)
+    return [{**turn, "at": _since(begun, turn["started_at"]), "findings": found.get(turn["index"], [])} for turn in turns]
+
+
+def timed(session: Record, findings: Iterable[Record]) -> list[Record]:
+    """Findings with when they were made (`since_start`)."""
+    begun = datetime.fromisoformat(session["started_at"])
+    return [{**finding, "since_start": _since(begun, finding["at"])} for finding in findings]
+
+
 def _turn(turn: Record, at: float) -> Record:
     moments = {name: at + value / 1000 for name, value in (turn.get("moments") or {}).items()}
     asked, answered = moments.get("user_ended"), moments.get("first_audio")
