@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
@@ -15,6 +14,9 @@ from itertools import islice
 from typing import Any
 from typing import Final
 from typing import Literal
+from typing import cast
+
+from msgspec import to_builtins
 
 from store.clock import stamp
 from store.lines import Row
@@ -141,4 +143,5 @@ def page(
         return rows if order == "asc" else rows[::-1]
 
     rows = chain.from_iterable(map(in_order, sorted(days, reverse=order == "desc")))
-    return deepcopy(list(islice(rows, offset, None if limit is None else offset + limit)))
+    found = list(islice(rows, offset, None if limit is None else offset + limit))
+    return cast(list[Row], to_builtins(found))

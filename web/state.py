@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
@@ -18,6 +19,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from addons.figures import Snapshot
+from realtime.jsonpath import spelled
+from realtime.regex import Regex
 from rules.model import Rules
 from rules.policy import Policy
 from store.clock import stamp
@@ -115,5 +118,24 @@ def _policy(policy: Policy, hits: Record) -> Record:
 
 
 def _shown(section: BaseModel, *without: str) -> Record:
-    """A part of the rules as it is written in their file, without what has its usual value."""
-    return section.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=set(without))
+    """A part of the rules about as it is written in their file, without what is not."""
+    fields = type(section).model_fields
+    named = {
+        fields[name].alias or name: getattr(section, name) for name in fields if name in section.model_fields_set and name not in without
+    }
+    return {name: spelled(value) if name == "at" else _written(value) for name, value in named.items() if value is not None}
+
+
+def _written(value: Any) -> Any:
+    match value:
+        case BaseModel():
+            return _shown(value)
+        case Mapping():
+            return {str(name): _written(inner) for name, inner in value.items()}
+        case tuple() | list() | set() | frozenset():
+            return [_written(inner) for inner in value]
+        case Regex():
+            return value.pattern
+        case str() | int() | float() | None:
+            return value
+    return str(getattr(value, "name", value))
