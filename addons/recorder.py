@@ -10,13 +10,18 @@ import asyncio
 import logging
 from collections.abc import Callable
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
+from addons.rules import lacks_consent
 from addons.tap import Generation
 from addons.tap import Tap
+from realtime.dialects import NAMES
 from realtime.frame import AUDIO
 from realtime.frame import Frame
 from realtime.policies.masking import masks
+from realtime.policies.speech import guarded
 from realtime.session import Session
 from realtime.tunnel import Inspect
 from realtime.tunnel import Tunnel
@@ -115,7 +120,7 @@ class Recorder:
         if self._writer.append(Job(self.recording, crossed, self._manner, formats, size, last)):
             self._state["count"] += len(crossed)
         else:
-            self._lost += len(crossed)
+            self._lost += len(crossed) + sum(one.lost for one in crossed)
             self._state["lost"] += len(crossed)
 
     def flush(self) -> None:
@@ -166,6 +171,8 @@ class Recorders:
         self._recorders: dict[str, Recorder] = {}
         self._generation: Generation | None = None
         self._manner: Manner | None = None
+        self._soundless: Manner | None = None
+        """The same without sound."""
         self._task: asyncio.Task[None] | None = None
         tap.findings.told.append(self._found)
 
@@ -174,7 +181,7 @@ class Recorders:
 
     def begin(self, session: Session) -> Recorder | None:
         """A session opens: record it if the rules say so."""
-        if (manner := self.manner()) is None:
+        if (manner := self.manner(session)) is None:
             return None
         started_at = session.opening_record()["started_at"]
         try:
@@ -183,15 +190,16 @@ class Recorders:
             logger.error("%s: its messages are not recorded: %s", session.id, error)
             return None
         maker = FrameMaker(session.opened, lambda: session.dialect.name, session.secrets)
-        made = self._recorders[session.id] = Recorder(session, Recording(file, maker), self._writer, self.manner, manner)
+        made = self._recorders[session.id] = Recorder(session, Recording(file, maker), self._writer, partial(self.manner, session), manner)
         return made
 
-    def manner(self) -> Manner | None:
-        """How messages are kept under the rules in force, one object for each generation; None where they are not."""
+    def manner(self, session: Session) -> Manner | None:
+        """How its messages are kept under the rules in force, one object for each generation; None where they are not."""
         if self.tap.generation is not self._generation:
             self._generation = self.tap.generation
             self._manner = manner_of(self._generation)
-        return self._manner
+            self._soundless = None if self._manner is None else replace(self._manner, keeps="events")
+        return self._soundless if lacks_consent(self.tap.rules, session) else self._manner
 
     def end(self, session: Session, tunnel: Tunnel) -> None:
         """A session is over."""
@@ -223,8 +231,9 @@ class Recorders:
 
 
 def manner_of(generation: Generation) -> Manner | None:
-    """How messages are kept under these rules; None where they are not."""
+    """How messages are kept under these rules; None where they are not. No sound while policies have a say in what is spoken."""
     log = generation.rules.log
     if log.frames == "off" or log.content == "none":
         return None
-    return Manner(log.frames, log.content, masks(generation.policies) if log.content == "redacted" else None)
+    heard = log.frames == "all" and not any(guarded(generation.policies, dialect) for dialect in NAMES)
+    return Manner("all" if heard else "events", log.content, masks(generation.policies) if log.content == "redacted" else None)

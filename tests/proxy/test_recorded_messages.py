@@ -13,8 +13,10 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from proxying import ROOT
 from proxying import RULES
 from proxying import Proxy
+from proxying import close_of
 from proxying import command
 from proxying import started_proxy
 from rawsocket import BINARY
@@ -45,7 +47,7 @@ MAIL = "bob@example.com"
 LOG = "{content: full, frames: all}"
 REDACTED = "{content: redacted, frames: events}"
 POLICIES = """policies:
-  - {id: cards, when: {detect: [card]}, action: redact}
+  - {id: cards, when: {text: [user_text], detect: [card]}, action: redact}
   - {id: mails, when: {detect: [email]}, action: tag, tag: mail}
   - {id: never, when: {from: client, text: [user_text], regex: "forbidden fruit"}, action: block}
 """
@@ -129,6 +131,19 @@ async def test_what_is_on_record_is_what_crossed(stage: Stage) -> None:
     assert all(0 <= event.at < 60_000_000 for event in events)
     assert {event.turn for event in events if event.type.startswith("response.")} == {1, None}
     assert [event.turn for event in events if event.type == "response.done"] == [1]
+
+
+async def test_sound_is_left_out_where_a_policy_can_stop_its_words(stage: Stage) -> None:
+    async with reloaded(stage.proxy, "{text: [user_text], detect: [card]}", "{detect: [card]}"):
+        sent, _ = await conversation(stage, "soundless")
+    record, frames = await stage.frames("soundless")
+    events = list(frames.events())
+    assert record["events"]["keeps"] == "events"
+    sounding = [event for event in events if event.elided]
+    assert {event.type for event in sounding} >= {"input_audio_buffer.append", "response.output_audio.delta"}
+    assert [json.loads(payload)["audio"] for payload in kept(events, "client") if "input_audio_buffer.append" in payload] == [""] * sum(
+        "input_audio_buffer.append" in message for message in sent
+    )
 
 
 async def test_findings_stand_at_their_messages(stage: Stage) -> None:
@@ -282,3 +297,26 @@ async def test_a_killed_proxy_leaves_what_it_had_written(tmp_path: Path, stage: 
     assert after is not None
     assert [event.payload for event in after.events()][: before.count] == [event.payload for event in before.events()]
     assert after.unreadable == 0
+
+
+async def test_what_a_script_does_is_on_record_as_its_doing(tmp_path: Path, stage: Stage) -> None:
+    provider = f'providers:\n  sim: {{kind: simulator, url: "http://{stage.simulator.address}"}}\n'
+    rules = RULES.replace("{content: full}", LOG) + provider
+    script = ROOT / "docs" / "examples" / "steer.py"
+    async with started_proxy(tmp_path, rules, words=("--script", str(script))) as proxy:
+        async with proxy.connect(SIM, headers=named("steered")) as socket:
+            talk = Talk(socket)
+            await talk.update(instructions="You run a book shop.")
+            await talk.until("response.done")
+            await talk.say("input_audio_buffer.clear")
+            await talk.text("Thanks, goodbye!")
+            assert await close_of(socket) == (1008, "killed by a script")
+        events = await Stage(proxy, stage.simulator).events("steered")
+    done = [(event.type, event.by, event.outcome) for event in events if event.from_ == "client"]
+    assert done == [
+        ("session.update", "script", "changed"),
+        ("response.create", "script", "added"),
+        ("input_audio_buffer.clear", "side", "dropped"),
+        ("conversation.item.create", "side", "dropped"),
+    ]
+    assert events[-2].outcome == "told"
