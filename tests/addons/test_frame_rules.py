@@ -13,8 +13,8 @@ from rules.model import Rules
 POLICY = 'policies: [{id: p, when: {regex: "x"}, action: tag, tag: t}]\n'
 
 
-def rules(log: str) -> Rules:
-    loaded = load(f"version: 1\nlog: {log}\n{POLICY}", env={}).rules
+def rules(log: str, policies: str = POLICY) -> Rules:
+    loaded = load(f"version: 1\nlog: {log}\n{policies}", env={}).rules
     assert loaded is not None
     return loaded
 
@@ -34,3 +34,19 @@ def test_nothing_is_kept_where_nothing_is_to_be() -> None:
     nothing = rules("{frames: all, content: none}")
     assert manner_of(generation(1, nothing)) is None
     assert not_yet(nothing) == ["log.frames keeps no messages while log.content is none"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "keeps"),
+    [
+        ("when: {detect: [card]}, action: redact", "events"),
+        ("when: {text: [model_transcript], regex: secret}, action: block", "events"),
+        ("mode: monitor, when: {detect: [card]}, action: redact", "all"),
+        ("when: {detect: [card]}, action: alert", "all"),
+        ("when: {text: [tool_arguments], detect: [card]}, action: redact", "all"),
+    ],
+)
+def test_sound_is_left_out_while_policies_have_a_say_in_what_is_spoken(policy: str, keeps: str) -> None:
+    made = manner_of(generation(1, rules("{frames: all, content: full}", f"policies: [{{id: p, {policy}}}]")))
+    assert made is not None
+    assert made.keeps == keeps

@@ -6,7 +6,6 @@ import json
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -113,6 +112,16 @@ async def test_an_ephemeral_key_carries_what_was_said_when_it_was_made(proxy: Pr
         assert session["recording"]["state"] == state
 
 
+async def test_recorded_messages_have_no_sound_either(proxy: Proxy) -> None:
+    full = LOG.replace("content: metadata", "content: full, frames: all").replace("}", ", retention: {content: 1d, audio: 1d}}")
+    async with reloaded(proxy, LOG, full):
+        for name, headers, keeps in (("messages", {HEADER: "yes"}, "all"), ("soundless", {}, "events")):
+            session = await talked(proxy, name, **headers)
+            assert session["events"]["keeps"] == keeps
+            events = [event for event in LogReader(proxy.data).frames(session["id"]).events() if "append" in event.type]
+            assert [bool(event.elided) for event in events] == [keeps == "events"]
+
+
 async def test_nobody_is_asked_unless_the_rules_say_so(proxy: Proxy) -> None:
     async with reloaded(proxy, ", consent: required", ""):
         assert (await talked(proxy, "unasked"))["recording"]["state"] == "ready"
@@ -121,6 +130,6 @@ async def test_nobody_is_asked_unless_the_rules_say_so(proxy: Proxy) -> None:
 
 
 async def test_where_sound_lies_nothing_else_does(proxy: Proxy) -> None:
-    kept = {path.name for path in Path(proxy.data / "audio").glob("*/*")}
+    kept = {path.name for path in (proxy.data / "audio").glob("*/*")}
     sessions = {row["id"]: row["recording"]["state"] for row in LogReader(proxy.data).sessions(limit=None)}
     assert kept == {session for session, state in sessions.items() if state == "ready"}
