@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -33,7 +32,8 @@ Key = Callable[[int], bytes | None]
 """The key of a number; None where it was destroyed or never was."""
 
 
-class _Place(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Place:
     """A batch in the file: which messages it has, and which bytes it is."""
 
     first: int
@@ -136,7 +136,8 @@ class Frames:
     def _look(self, offset: int, line: bytes) -> None:
         try:
             if offset:
-                self._batches.append(_Place(*msgspec.structs.astuple(numbers(line)), offset, len(line)))
+                found = numbers(line)
+                self._batches.append(_Place(found.first, found.count, offset, len(line)))
             else:
                 self.header = header(line)
         except msgspec.DecodeError as error:
