@@ -62,7 +62,8 @@ def latency(value: float | None) -> str:
 
 def held(found: Mapping[str, Any]) -> str:
     """What holding sound cost."""
-    first = f"{found['answers']} answers, their first sound by {latency(found['first_ms']['mean'])} ({latency(found['first_ms']['max'])} at most)"
+    mean, most = (latency(found["first_ms"][name]) for name in ("mean", "max"))
+    first = f"{found['answers']} answers, their first sound by {mean} ({most} at most)"
     dropped = f", {found['dropped']} messages of sound dropped" if found["dropped"] else ""
     return f"{first}, any sound by {latency(found['longest_ms'])} at most{dropped}"
 

@@ -19,11 +19,7 @@ from realtime.frame import may_be_json
 from realtime.framing import Close
 from realtime.gates.act import Act
 from realtime.gates.act import Note
-from realtime.gates.configuration import Asked
-from realtime.gates.configuration import asked
-from realtime.gates.configuration import concealed
-from realtime.gates.configuration import opening
-from realtime.gates.configuration import restrained
+from realtime.gates.disguise import Disguise
 from realtime.gates.outstanding import Outstanding
 from realtime.gates.outstanding import Sent
 from realtime.gates.outstanding import is_ours
@@ -59,10 +55,8 @@ class InputGate:
         self._gates = gates
         self._blocks = blocks
         self._bounds = bounds
-        self._off = False
-        """A transcription session has no answers."""
-        self._wants = Asked()
         self._sent = Outstanding()
+        self._disguise = Disguise(gates, self._sent)
         self._turns: dict[str, UserTurn] = {}
         self._early: Recent[str, str] = Recent(_REMEMBERED)
         """Why the transcript of an item that is not committed yet was stopped, "" where it was not."""
@@ -95,7 +89,7 @@ class InputGate:
     def from_client(self, frame: Frame, now: float) -> Act:
         """A message of the app, as the policies left it."""
         act = Act()
-        if self._off or frame.type in AUDIO:
+        if self._disguise.off or frame.type in AUDIO:
             return act
         if _is_unclear(frame) and self._blocks():
             self._refuse(frame, UNCLEAR, "ambiguous_event", act)
@@ -122,8 +116,7 @@ class InputGate:
         cause, payload = frame.head.event_id, None
         match frame.type:
             case "session.update" | "transcription_session.update":
-                payload = restrained(frame, self._gates.transcriber)
-                self._sent.add(Sent("update", cause, now, asked=asked(frame.event or {})))
+                payload = self._disguise.sends(frame, now)
             case "input_audio_buffer.commit":
                 self._ours = None
                 self._sent.add(Sent("commit", cause, now))
@@ -154,16 +147,16 @@ class InputGate:
         """A message of the provider, as the policies left it, or as it came where they stopped it, for this reason."""
         act = Act()
         event, kind = frame.event, frame.type
-        if event is None or self._off:
+        if event is None or self._disguise.off:
             return act
         if self._is_hidden(frame):
             act.hide()
         item = item_of(frame)
         match kind:
             case "session.created" | "transcription_session.created":
-                self._opened(frame, now, act)
+                self._disguise.opened(frame, now, act)
             case "session.updated" | "transcription_session.updated":
-                self._confirmed(frame, act)
+                self._disguise.confirmed(frame, act)
             case "input_audio_buffer.speech_started":
                 self._speaking = True
             case "input_audio_buffer.committed" if item is not None:
@@ -183,46 +176,22 @@ class InputGate:
         self._go_on(now, act)
         return act
 
-    def _opened(self, frame: Frame, now: float, act: Act) -> None:
-        event = frame.event or {}
-        if obj(event, "session").get("type") == "transcription" or frame.type.startswith("transcription_session"):
-            self._off = True
-            return
-        self._wants.take(asked(event))
-        said = Asked()
-        for sent in self._sent.of("update"):
-            said.take(sent.asked)
-        name = self._sent.name("update")
-        made = None if self._gates.beside else opening(event, self._gates.transcriber, said, name)
-        if made is not None:
-            self._sent.add(Sent("update", name, now))
-            act.upstream.append(made)
-
-    def _confirmed(self, frame: Frame, act: Act) -> None:
-        sent = self._sent.answered("update")
-        if sent is not None and sent.ours:
-            act.hide()
-            return
-        if sent is not None:
-            self._wants.take(sent.asked)
-        act.payload = concealed(frame, self._wants)
-
     def _committed(self, item: str, now: float, act: Act) -> None:
         by_hand = self._sent.answered("commit") is not None
         self._speaking = False
         self._ours = None
-        turn = UserTurn(item, bool(self._wants.automatic) and not by_hand, now + self._bounds.words)
+        turn = UserTurn(item, self._disguise.automatic and not by_hand, now + self._bounds.words)
         self._turns[item] = turn
         known = self._early.pop(item, None)
         if known is not None:
             self._settle(turn, known, act)
-        elif not self._wants.transcripts and self._gates.transcriber is None:
+        elif not self._disguise.transcribes:
             self._uncheckable(turn, UNWRITTEN, act)
 
     def _heard(self, frame: Frame, item: str | None, stopped: str, act: Act) -> None:
         ended = frame.type.removeprefix(_HEARD)
         turn = self._turns.get(item or "")
-        if not self._wants.transcripts and not stopped and not self._gates.beside:
+        if self._disguise.hides_transcripts and not stopped:
             act.hide()
         if stopped or ended == "completed":
             if turn is not None:

@@ -58,7 +58,8 @@ async def test_a_conversation(stage: Stage) -> None:
         last = await heard(connection, "response.done")
     assert [kind[-1] for kind in kinds] == ["response.done", "response.done", "error"]
     assert "response.output_audio.delta" in kinds[0]
-    assert "".join(event.delta for event in last if event.type == "response.output_audio_transcript.delta").startswith("Well. Your card [card]")
+    words = "".join(event.delta for event in last if event.type == "response.output_audio_transcript.delta")
+    assert words.startswith("Well. Your card [card]")
     record = (await shown(stage.proxy.data, "openai")).session
     assert record["findings"] == {"policy": 2, "gate": 2}
     assert record["held"]["answers"] == 3

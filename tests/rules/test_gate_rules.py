@@ -52,7 +52,7 @@ def test_providers_that_can_be_kept_from_answering(provider: str) -> None:
     ],
 )
 def test_gates_that_cannot_be(keys: str, why: str) -> None:
-    [(code, message)] = refused(keys)
+    [(_, message)] = refused(keys)
     assert why in message
 
 

@@ -108,6 +108,23 @@ async def test_a_bad_offer(http: httpx2.AsyncClient, changed: dict[str, Any], co
     assert (await http.get("/healthz")).json()["calls"] == 0
 
 
+@pytest.mark.parametrize(
+    ("hold", "order", "expected"),
+    [
+        (True, {"state": "shut", "until": 1.5}, None),
+        (True, {"state": "open", "until": None, "drop": True, "reset": True}, None),
+        (True, {"state": "ajar"}, (400, "bad_request")),
+        (True, {"state": "shut", "until": "soon"}, (400, "bad_request")),
+        (False, {"state": "open"}, (409, "not_held")),
+    ],
+)
+async def test_the_sound_of_a_call(http: httpx2.AsyncClient, hold: bool, order: dict[str, Any], expected: tuple[int, str] | None) -> None:
+    assert (await http.post("/calls", json=await body("held", hold=hold))).status_code == 201
+    answer = await http.post("/calls/held/sound", json=order)
+    assert answer.status_code == 204 if expected is None else code_of(answer) == expected
+    await http.delete("/calls/held")
+
+
 @pytest.mark.parametrize("sent", [b"", b"{", b"[]", b'"text"', b"\xff"])
 async def test_a_body_that_is_no_object(http: httpx2.AsyncClient, sent: bytes) -> None:
     assert code_of(await http.post("/calls", content=sent)) == (400, "bad_request")
