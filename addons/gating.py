@@ -21,12 +21,16 @@ from addons.policing import Policing
 from addons.soundgate import SoundGate
 from addons.tap import Tap
 from realtime.frame import Frame
+from realtime.framing import Close
 from realtime.policies import Hit
 from realtime.session import Session
 from realtime.verdict import Verdict
 
 _SOON: Final = 0.05
 """Seconds after which what is overdue is looked at again: the policies let words go by their own clock."""
+
+
+UNFIT: Final = Verdict("close", close=Close(1008, "what the provider speaks cannot carry the gates of the route"))
 
 
 class Gating:
@@ -56,7 +60,7 @@ class Gating:
         session.watched = session.gates.hold
         if session.id not in self._gated:
             keeper = Gatekeeper(self._tap, self.policing, session, self._crossed)
-            self._gated[session.id] = Gated(keeper, self.policing, self._gate_of_sound(keeper, session))
+            self._gated[session.id] = Gated(keeper, self.policing, partial(self._gate_of_sound, keeper, session))
         return self._gated[session.id].frame
 
     def rest(self, session: Session, from_client: bool, now: float) -> Sequence[Frame]:
@@ -85,11 +89,13 @@ class Gating:
 class Gated:
     """One session with gates."""
 
-    def __init__(self, keeper: Gatekeeper, policing: Policing, sound: SoundGate | CallSound | None) -> None:
+    def __init__(self, keeper: Gatekeeper, policing: Policing, sound: Callable[[], SoundGate | CallSound | None]) -> None:
         self.keeper = keeper
         self.policing = policing
         self.answers = AnswerGate(keeper) if keeper.session.gates.gate else None
-        self.sound = sound
+        self.sound = sound()
+        self._make_sound = sound
+        self._dialect = keeper.session.dialect.name
         self._timer: asyncio.TimerHandle | None = None
         self._armed: float | None = None
 
@@ -97,6 +103,8 @@ class Gated:
         """The verdict of the policies and the gates."""
         if self.keeper.replaying:
             return None
+        if session.dialect.name != self._dialect and not self._switched(session):
+            return UNFIT
         judged = self.policing.judged(session, frame)
         verdict = judged.verdict
         if self.answers is not None:
@@ -105,6 +113,12 @@ class Gated:
             verdict = self.sound.take(frame, judged, verdict)
         self._arm()
         return verdict
+
+    def _switched(self, session: Session) -> bool:
+        """The first message of the server told that it speaks another protocol; whether the gates can be had there."""
+        self._dialect = session.dialect.name
+        self.sound = self._make_sound()
+        return session.gates.fit(self._dialect)
 
     @property
     def _gates(self) -> list[AnswerGate | SoundGate | CallSound]:

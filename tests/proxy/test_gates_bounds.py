@@ -20,6 +20,7 @@ from gated import gated
 from gated import gates
 from proxying import RULES
 from proxying import Proxy
+from proxying import close_of
 from proxying import started_proxy
 from recorded import named
 from recorded import shown
@@ -50,6 +51,7 @@ def spoken(data: str | None = None, text: str | None = None, **content: Any) -> 
 DONE = {"type": "response.done", "response": {"id": "r1", "status": "completed", "output": []}}
 SCRIPTS: dict[str, list[dict[str, Any]]] = {
     "flood": [openai(SOUND, delta=MIB) for _ in range(9)],
+    "other": [{"type": "session.created", "session": {"type": "translation"}}, {"type": "session.output_audio.delta", "delta": "AAAA"}],
     "gemini": [
         spoken("AAAA"),
         spoken("BBBB", "Your card is "),
@@ -71,7 +73,7 @@ class Provider:
 
     async def talk(self, socket: ServerConnection) -> None:
         path = socket.request.path if socket.request is not None else ""
-        script = SCRIPTS["gemini" if path.startswith("/ws/google") else "flood"]
+        script = SCRIPTS["gemini" if path.startswith("/ws/google") else "other" if "other" in path else "flood"]
         async for message in socket:
             self.heard.append(json.loads(message))
             for event in script if len(self.heard) == 1 else [DONE]:
@@ -105,9 +107,11 @@ async def brief(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Brief
         rules = f"""{RULES}on_error: block
 providers:
   sim: {{kind: openai, url: "{url}"}}
+  own: {{kind: compatible, url: "{url}"}}
   gem: {{kind: gemini, url: "{url}"}}
 routes:
   - {{name: google, match: {{path: "/ws/google*"}}, provider: gem, hold: transcript}}
+  - {{name: own, match: {{model: other}}, provider: own, hold: transcript}}
   - {{name: rest, provider: sim, hold: transcript, gate: transcript}}
 policies:
   - {{id: cards, when: {{from: server, detect: [card]}}, action: redact}}
@@ -147,6 +151,12 @@ async def test_gemini(brief: Brief) -> None:
     assert not {"CCCC", "DDDD"} & set(data)
     assert [event["usageMetadata"] for event in heard if "usageMetadata" in event] == [{"totalTokenCount": 7}]
     assert await brief.findings("gemini") == [("redact", "redacted")]
+
+
+async def test_a_server_that_speaks_something_else(brief: Brief) -> None:
+    async with brief.talk("other", "/v1/realtime?model=other") as socket:
+        assert json.loads(await asyncio.wait_for(socket.recv(), 20))["type"] == "session.created"
+        assert await close_of(socket) == (1008, "what the provider speaks cannot carry the gates of the route")
 
 
 async def test_a_session_that_cannot_be_gated(brief: Brief) -> None:
