@@ -50,6 +50,7 @@ PURE = {
 
 EXCEPTIONS = {
     ("realtime/tunnel.py", "os"): "masks of our own frames have to be unpredictable (RFC 6455, 10.3): os.urandom",
+    ("realtime/leg.py", "os"): "the same",
     ("realtime/pricelist.py", "importlib.metadata"): "the version of the price table, once at import",
     ("rules/files.py", "os"): "reads a secret's file and checks who may read it",
     ("rules/files.py", "stat"): "reads a secret's file and checks who may read it",
