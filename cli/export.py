@@ -7,6 +7,8 @@ import typer
 from cli.exportrecords import csv
 from cli.exportrecords import jsonl
 from cli.exportsession import har
+from cli.exportsession import html
+from cli.exportsound import wav
 
 export = typer.Typer(
     help="Write records, messages, sound and reports to files for other programs.", no_args_is_help=True, rich_markup_mode=None
@@ -15,3 +17,5 @@ export = typer.Typer(
 export.command()(jsonl)
 export.command()(csv)
 export.command()(har)
+export.command()(html)
+export.command()(wav)

@@ -1,8 +1,11 @@
-"""`export har`, `export html` and `export wav`: sessions for browsers, for people and for players of sound."""
+"""`export har` and `export html`: sessions for the tools of a browser, and for people."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,15 +14,19 @@ from rich.progress import Progress
 
 from cli.chosen import What
 from cli.chosen import chosen
+from cli.completion import complete_session
 from cli.destination import Force
 from cli.destination import Output
 from cli.destination import destination
+from cli.exportsound import sound_for_page
 from cli.options import DATA
 from cli.options import DataFolder
 from cli.output import err
 from cli.output import progress
+from cli.records import find_session
 from cli.records import readable
 from store.export.har import har as pieces
+from store.export.reading import Chosen
 from store.export.reading import Reading
 from store.frames import Event
 from store.lines import Row
@@ -54,6 +61,26 @@ def har(
         err().print(
             f"{what_for}: {', '.join(silent[:5])}; log.frames keeps those of sessions that begin later", markup=False, soft_wrap=True
         )
+
+
+def html(
+    session: Annotated[str, typer.Argument(metavar="ID", autocompletion=complete_session, help="The session, or the start of its id.")],
+    output: Output = None,
+    with_audio: WithAudio = False,
+    force: Force = False,
+    data: DataFolder = DATA,
+) -> None:
+    """Write a report of one session: a page in one file, to be read, printed and passed on."""
+    from web.report import report  # templates take their time
+
+    record = find_session(data, session)
+    reading = Reading(LogReader(data), Chosen((str(record["id"]),)))
+    with ExitStack() as stack:
+        sound = stack.enter_context(sound_for_page(data, record)) if with_audio else None
+        with readable(data):
+            turns, findings = reading.turns(record), reading.findings(record)
+        stack.enter_context(progress("exporting"))
+        stack.enter_context(destination(output, force=force)).writelines(report(record, turns, findings, datetime.now(UTC), sound))
 
 
 def _counted(bar: Progress, events: Iterator[Event]) -> Iterator[Event]:
