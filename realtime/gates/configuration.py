@@ -62,8 +62,8 @@ def restrained(frame: Frame, transcriber: str | None) -> bytes:
     return edited(frame.payload, edits) if edits else frame.payload
 
 
-def concealed(frame: Frame, wants: Asked) -> bytes:
-    """A confirmation of the provider as the app is to see it: with what it asked for."""
+def concealed(frame: Frame, wants: Asked, *, transcripts: bool) -> bytes:
+    """A confirmation of the provider as the app is to see it: with what it asked for; `transcripts` says that those are to be hidden."""
     event = frame.event
     if event is None:
         return frame.payload
@@ -73,7 +73,7 @@ def concealed(frame: Frame, wants: Asked) -> bytes:
         if wants.automatic and isinstance(value, dict) and value.get("create_response") is False:
             edits.append(Edit((*path, "create_response"), True))
     for path in TRANSCRIPTION:
-        if not wants.transcripts and isinstance(_at(event, path), dict):
+        if transcripts and isinstance(_at(event, path), dict):
             edits.append(Edit(path, None))
     return edited(frame.payload, edits) if edits else frame.payload
 

@@ -24,6 +24,8 @@ class Disguise:
         self._gates = gates
         self._sent = sent
         self._wants = Asked()
+        self._wrote = False
+        """Transcripts were switched on here."""
 
     @property
     def automatic(self) -> bool:
@@ -32,17 +34,19 @@ class Disguise:
 
     @property
     def transcribes(self) -> bool:
-        """Whether there will be transcripts."""
-        return bool(self._wants.transcripts) or self._gates.transcriber is not None
+        """Whether there may be transcripts: a provider that does not show how it is configured may make them."""
+        return self._wants.transcripts is not False or self._gates.transcriber is not None
 
     @property
     def hides_transcripts(self) -> bool:
         """Whether they are none of the app's business."""
-        return not self._wants.transcripts and not self._gates.beside
+        return self._wrote and not self._wants.transcripts
 
     def sends(self, frame: Frame, now: float) -> bytes:
         """A configuration of the app goes to the provider, as this."""
-        self._sent.add(Sent("update", frame.head.event_id, now, asked=asked(frame.event or {})))
+        said = asked(frame.event or {})
+        self._sent.add(Sent("update", frame.head.event_id, now, asked=said))
+        self._wrote = self._wrote or (said.transcripts is False and self._gates.transcriber is not None)
         return restrained(frame, self._gates.transcriber)
 
     def opened(self, frame: Frame, now: float, act: Act) -> None:
@@ -58,6 +62,7 @@ class Disguise:
         name = self._sent.name("update")
         made = None if self._gates.beside else opening(event, self._gates.transcriber, said, name)
         if made is not None:
+            self._wrote = self._wrote or (said.transcripts is None and not self._wants.transcripts and self._gates.transcriber is not None)
             self._sent.add(Sent("update", name, now))
             act.upstream.append(made)
 
@@ -69,4 +74,4 @@ class Disguise:
             return
         if sent is not None:
             self._wants.take(sent.asked)
-        act.payload = concealed(frame, self._wants)
+        act.payload = concealed(frame, self._wants, transcripts=self.hides_transcripts)

@@ -131,6 +131,17 @@ def test_transcripts_that_the_app_did_not_want_are_not_shown() -> None:
     assert call.to_app[-1]["type"] == f"{HEARD}.completed"
 
 
+def test_transcripts_that_the_provider_makes_anyway_are_shown() -> None:
+    call = Call(transcriber=None).provider({"type": "session.created", "session": {"id": "s"}})
+    call.provider(committed()).hear()
+    assert [event["type"] for event in call.to_app][-1] == f"{HEARD}.completed"
+    assert call.notes == []
+    call = Call(transcriber="asr").provider({"type": "session.created", "session": config(transcription={"model": "baked"})})
+    call.provider({"type": "session.updated", "session": config({**VAD, "create_response": False}, {"model": "baked"})})
+    call.provider(committed()).hear()
+    assert [event["type"] for event in call.to_app] == ["session.created", "input_audio_buffer.committed", f"{HEARD}.completed"]
+
+
 def test_what_the_app_configured_before_the_session_began_stays() -> None:
     call = Call().app({"type": "session.update", "session": config({"type": "semantic_vad"}, {"model": "mine"})})
     call.provider({"type": "session.created", "session": config()})
