@@ -63,9 +63,9 @@ class Gating:
             self._gated[session.id] = Gated(keeper, self.policing, partial(self._gate_of_sound, keeper, session))
         return self._gated[session.id].frame
 
-    def rest(self, session: Session, from_client: bool, now: float) -> Sequence[Frame]:
+    def rest(self, session: Session, from_client: bool, now: float, *, broken: bool) -> Sequence[Frame]:
         """As `Policing.rest`."""
-        return self.policing.rest(session, from_client, now)
+        return self.policing.rest(session, from_client, now, broken=broken)
 
     def _gate_of_sound(self, keeper: Gatekeeper, session: Session) -> SoundGate | CallSound | None:
         """Where the sound is among the messages, or, in a call, in the sidecar."""

@@ -59,7 +59,7 @@ class Choosing(Protocol):
 class Holding(Protocol):
     """A frame hook that keeps words back: what it has of a side that says no more, to be relayed now."""
 
-    def rest(self, session: Session, from_client: bool, now: float) -> Sequence[Frame]: ...
+    def rest(self, session: Session, from_client: bool, now: float, *, broken: bool) -> Sequence[Frame]: ...
 
 
 class Inspection:
@@ -100,9 +100,9 @@ class Inspection:
     def last(self, session: Session, inspect: Inspect) -> Last:
         """What the hooks still have of a side when it says no more, shown to all of them like any other message."""
 
-        def last(from_client: bool, now: float) -> Iterator[tuple[Frame, Verdict | None]]:
+        def last(from_client: bool, now: float, broken: bool) -> Iterator[tuple[Frame, Verdict | None]]:
             for hook in self.holding:
-                for frame in hook.rest(session, from_client, now):
+                for frame in hook.rest(session, from_client, now, broken=broken):
                     yield frame, inspect(frame)
 
         return last

@@ -66,7 +66,7 @@ class Policing:
         if judged.hits:
             session.watched = session.gates.hold or judge.silences
             self._tell(session, judge, judged.hits)
-        if judge.deadline is not None and session.id not in self._timers:
+        if judge.deadline is not None:
             self._wait(session, judge.deadline)
         return judged
 
@@ -91,18 +91,24 @@ class Policing:
         session.watched = True
         return self._judges[session.id].stop(frame, why)
 
-    def rest(self, session: Session, from_client: bool, now: float) -> Sequence[Frame]:
-        """What is held of a side that says no more."""
+    def rest(self, session: Session, from_client: bool, now: float, *, broken: bool) -> Sequence[Frame]:
+        """What is held of a side that says no more, or was `broken` off."""
         judge = self._judges.get(session.id)
         if judge is None:
             return ()
-        released = judge.flush(now, from_client)
+        released = judge.flush(now, from_client, broken=broken)
         self._tell(session, judge, released.hits)
         return released.frames
 
     def _wait(self, session: Session, deadline: float) -> None:
-        loop = asyncio.get_running_loop()
-        self._timers[session.id] = loop.call_later(max(0.0, deadline - time.monotonic()), self._release, session)
+        """Look again at `deadline`, unless that is to happen earlier anyway."""
+        loop, timer = asyncio.get_running_loop(), self._timers.get(session.id)
+        seconds = max(0.0, deadline - time.monotonic())
+        if timer is not None and timer.when() <= loop.time() + seconds:
+            return
+        if timer is not None:
+            timer.cancel()
+        self._timers[session.id] = loop.call_later(seconds, self._release, session)
 
     def _release(self, session: Session) -> None:
         """Let go what was held for long enough."""
@@ -116,7 +122,7 @@ class Policing:
         for frame in released.frames:
             live[1].tunnel.inject(frame, now)
         live[1].pump_if_due()
-        if judge.deadline is not None and session.id not in self._timers:
+        if judge.deadline is not None:
             self._wait(session, judge.deadline)
 
     def _note(self, session: Session, judge: Judge, traces: Iterable[Trace]) -> None:

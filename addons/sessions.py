@@ -273,5 +273,5 @@ def _nobody() -> None:
     return None
 
 
-def _nothing(from_client: bool, now: float) -> tuple[()]:
+def _nothing(from_client: bool, now: float, broken: bool) -> tuple[()]:
     return ()

@@ -43,8 +43,11 @@ _SPARED: Final = {"client": (1001, "client went away"), "upstream": (1011, "upst
 Inspect = Callable[[Frame], Verdict | None]
 Crossed = Callable[[Frame, bytes | None, bool], None]
 """Told of each message once it is decided: what it is, what was sent of it (None: nothing), and whether it is a word of the proxy's own."""
-Last = Callable[[bool, float], Iterable[tuple[Frame, Verdict | None]]]
-"""What was kept back of what a side (True: the client) said, when it says no more: messages in its name, and what becomes of them."""
+Last = Callable[[bool, float, bool], Iterable[tuple[Frame, Verdict | None]]]
+"""What was kept back of what a side (True: the client) said, when it says no more: messages in its name, and what becomes of them.
+
+The last argument says whether it was broken off: the side did not close of its own accord.
+"""
 
 
 class Tunnel:
@@ -61,7 +64,7 @@ class Tunnel:
         reason: Callable[[bool, str], str] = lambda from_client, text: text,
         deferred: bool = False,
         announces: bool = False,
-        last: Last = lambda from_client, now: (),
+        last: Last = lambda from_client, now, broken: (),
         crossed: Crossed | None = None,
     ) -> None:
         self.client = Leg("client", message_limit, now)
@@ -174,7 +177,6 @@ class Tunnel:
             return
         leg.gone = True
         if self.ending is None and leg.closed is None:
-            self._say_last(leg, now)
             told = Close(*_SPARED[leg.name])
             self._end(Ending(1006, reason, leg.name), told, told, now)
         elif leg.closing is None or leg.closed is None:
@@ -206,7 +208,7 @@ class Tunnel:
     def _follow(self, leg: Leg, now: float) -> None:
         """A leg closed or is gone: the other one gets the same code, and the first one its answer when the other is done."""
         other = self.upstream if leg is self.client else self.client
-        self._say_last(leg, now)
+        self._say_last(leg, now, broken=leg.closed is None)
         if other.closing is None:
             close = leg.closed or other.closed or Close(1001)
             if self._announces and other is self.client and other.closed is None:
@@ -215,10 +217,11 @@ class Tunnel:
         if other.closed is not None or other.gone:
             leg.send_close(other.closed or leg.closed or Close(1001), now)
 
-    def _say_last(self, source: Leg, now: float) -> None:
+    def _say_last(self, source: Leg, now: float, *, broken: bool) -> None:
         """What was kept back of a side that says no more goes out ahead of the Close that tells the other one."""
         target = self.upstream if source is self.client else self.client
-        for frame, verdict in self._last(source is self.client, now) if target.closing is None else ():
+        told = target.closing is None and not target.gone
+        for frame, verdict in self._last(source is self.client, now, broken) if told else ():
             self._judge(source, target, frame, _encoded(frame, target), verdict, now)
 
     def _refuse(self, source: Leg, fault: Close, now: float) -> None:
@@ -230,6 +233,8 @@ class Tunnel:
 
     def _end(self, ending: Ending, to_client: Close, to_upstream: Close, now: float) -> None:
         self.ending = ending
+        for leg in (self.client, self.upstream):
+            self._say_last(leg, now, broken=True)
         self._announce(to_client, now)
         self.client.send_close(to_client, now)
         self.upstream.send_close(to_upstream, now)

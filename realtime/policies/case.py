@@ -238,15 +238,15 @@ class Case:
         """What was held of texts that end here, or have been open for too long."""
         for passage in [*self._closed, *self._streams.overflow()]:
             if passage not in self._fed:
-                payload, hits = release(passage, self._streams, self._dialect, self._now, everything=True)
+                payload, hits = release(passage, self._streams, self._dialect, self._now, "whole")
                 self.hits += hits
                 if payload is not None:
                     yield payload
 
     def _of_passage(self, passage: Passage) -> Iterator[Edit]:
         pieces = [text for text in self._view.texts if text.stream == passage.stream and text.part in ("delta", "draft")]
-        everything = passage in self._closed or not passage.redactors
-        value, hits = settled(passage, self._streams, self._view.scan, self._now, everything=everything)
+        over = passage in self._closed or not passage.redactors
+        value, hits = settled(passage, self._streams, self._view.scan, self._now, "whole" if over else "open")
         self.hits += hits
         if value != "".join(text.value for text in pieces):
             yield from (Edit(text.keys, "" if number else value) for number, text in enumerate(pieces))

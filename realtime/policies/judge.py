@@ -15,6 +15,7 @@ from typing import NamedTuple
 from realtime.frame import Frame
 from realtime.policies.case import Case
 from realtime.policies.hit import Hit
+from realtime.policies.passage import Ending
 from realtime.policies.passage import Passage
 from realtime.policies.passage import Window
 from realtime.policies.policy import Applicable
@@ -145,12 +146,15 @@ class Judge:
     def due(self, now: float) -> Released:
         """Held words whose time is up."""
         late = [passage for passage in self._streams.open.values() if (due := passage.deadline) is not None and due <= now]
-        return self._release(late, now, everything=False)
+        return self._release(late, now)
 
-    def flush(self, now: float, from_client: bool | None = None) -> Released:
-        """All that is held, of one direction or of both: the session ends, or its policies were taken away."""
+    def flush(self, now: float, from_client: bool | None = None, *, broken: bool = False) -> Released:
+        """All that is held, of one direction or of both: the session ends, or its policies were taken away.
+
+        Where it is `broken` off, what may have been the beginning of a value is given up.
+        """
         held = [passage for passage in self._streams.open.values() if from_client in (None, passage.from_client) and passage.holds]
-        released = self._release(held, now, everything=True)
+        released = self._release(held, now, "broken" if broken else "whole")
         self._streams.drop(held)
         return released
 
@@ -158,11 +162,11 @@ class Judge:
         """The message before these policies."""
         return Case(self.policies, policies, self._streams, self._dialect, frame, now)
 
-    def _release(self, passages: list[Passage], now: float, *, everything: bool) -> Released:
+    def _release(self, passages: list[Passage], now: float, ending: Ending = "open") -> Released:
         frames: list[Frame] = []
         hits: list[Hit] = []
         for passage in passages:
-            payload, found = release(passage, self._streams, self._dialect, now, everything=everything)
+            payload, found = release(passage, self._streams, self._dialect, now, ending)
             hits += found
             if payload is not None and passage.frame is not None:
                 self._own[payload] = None

@@ -13,6 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Final
+from typing import Literal
 
 from realtime.conditions import Span
 from realtime.detectors.begun import Beginnings
@@ -35,6 +36,9 @@ LONGEST: Final = 8192
 
 
 _BEGINNING: Final = Written()
+
+Ending = Literal["open", "broken", "whole"]
+"""What is known of a text's end: more may come; it was broken off, so that what has begun is never told to be nothing; it is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +132,9 @@ class Passage:
             self.text += value
         self._arrived.append((now, self.end))
 
-    def settle(self, wanted: list[Redaction], now: float, *, everything: bool = False) -> tuple[str, list[Redaction]]:
+    def settle(self, wanted: list[Redaction], now: float, ending: Ending = "open") -> tuple[str, list[Redaction]]:
         """What leaves now, redacted, and what was redacted in it; of a draft all of it again. `wanted` counts from `text`."""
-        cut = max(self.decided, self.end if everything else self._cut(now))
+        cut = max(self.decided, self._cut(now) if ending == "open" else self._ended(ending))
         start, written = self.decided, self._written
         if self.drafted:
             start, written, self._open = 0, _BEGINNING, -1
@@ -173,6 +177,12 @@ class Passage:
 
     def _between(self, start: int, end: int) -> str:
         return self.text[max(start - self.base, 0) : max(end - self.base, 0)]
+
+    def _ended(self, ending: Ending) -> int:
+        """Up to where the text leaves at its end."""
+        if ending == "whole" or self._redacted is None:
+            return self.end
+        return Holding(self._redacted, self.text, self.base).open()
 
     def _cut(self, now: float) -> int:
         """Up to where the text leaves."""

@@ -11,6 +11,7 @@ from realtime.jsonpath import Keys
 from realtime.policies.hit import Hit
 from realtime.policies.hit import excerpt
 from realtime.policies.hit import hit
+from realtime.policies.passage import Ending
 from realtime.policies.passage import Passage
 from realtime.policies.policy import Policy
 from realtime.policies.redaction import Redaction
@@ -20,19 +21,19 @@ from realtime.policies.view import Scan
 from realtime.texts import texts
 
 
-def release(passage: Passage, streams: Streams, dialect: str, now: float, *, everything: bool) -> tuple[bytes | None, list[Hit]]:
-    """A message with the words that may leave now, all of them or those that waited long enough; None where there are none."""
+def release(passage: Passage, streams: Streams, dialect: str, now: float, ending: Ending = "open") -> tuple[bytes | None, list[Hit]]:
+    """A message with the words that may leave now: those that waited long enough, or of a text that ends the rest; None for none."""
     if not passage.holds or passage.frame is None:
         return None, []
-    value, hits = settled(passage, streams, Scan(), now, everything=everything)
+    value, hits = settled(passage, streams, Scan(), now, ending)
     return (_message(passage, passage.frame, dialect, value) if value else None), hits
 
 
-def settled(passage: Passage, streams: Streams, scan: Scan, now: float, *, everything: bool) -> tuple[str, list[Hit]]:
+def settled(passage: Passage, streams: Streams, scan: Scan, now: float, ending: Ending = "open") -> tuple[str, list[Hit]]:
     """The words that leave now, and the policies that redacted something in them."""
     frame, left = passage.frame, passage.decided
     wanted, failures = _wanted(passage, scan)
-    value, made = passage.settle(wanted, now, everything=everything)
+    value, made = passage.settle(wanted, now, ending)
     if frame is None:
         return value, []
     late = any(one.start + passage.base < left for one in made) and not passage.drafted

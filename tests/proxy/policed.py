@@ -51,6 +51,7 @@ policies:
   - {id: rude, when: {from: client, text: [user_text], regex: "blast you"}, action: close, message: mind your language}
   - {id: vip, when: {text: [user_text], regex: "platinum"}, action: tag, tag: vip}
   - {id: smoke, when: {text: [user_text], regex: "fire alarm"}, action: alert, alert: critical}
+  - {id: marked, when: {from: client, event: conversation.item.create, at: $.item.id, in: [marked]}, action: alert}
   - {id: rain, mode: monitor, when: {from: client, text: [user_text], regex: "umbrella"}, action: block}
 """
 SCRIPT = Script(rules=(Rule("my card", f"Your card {CARD} is fine. Is there more?"), Rule("a story", STORY)))
@@ -98,6 +99,14 @@ async def ends(connection: RawSocket) -> None:
     await connection.read_close()
 
 
+async def talks(connection: RawSocket) -> None:
+    """A provider in the middle of an answer, which it does not end."""
+    await accept(connection)
+    for piece in ("So it is ", "4111 1111 ", "1111 1111 as far as we know"):
+        await connection.send(TEXT, delta("output_text", piece))
+    await connection.read_close()
+
+
 async def doubtful(connection: RawSocket) -> None:
     """A provider whose answer has one message that can be read in two ways, and sound before and after it."""
     await accept(connection)
@@ -127,7 +136,7 @@ async def policed(folder: Path, *words: str) -> AsyncIterator[Stage]:
             "quick": await running.enter_async_context(Simulator(pace=0, script=SCRIPT)),
             "paced": await running.enter_async_context(Simulator(pace=PACE, script=SCRIPT)),
         }
-        brief = await running.enter_async_context(raw_upstream({"ends": ends, "doubtful": doubtful, "keeper": keeper}))
+        brief = await running.enter_async_context(raw_upstream({"ends": ends, "talks": talks, "doubtful": doubtful, "keeper": keeper}))
         addresses = {name: one.address for name, one in simulators.items()} | {"brief": brief.address}
         providers = "".join(f'  {name}: {{kind: openai, url: "http://{address}"}}\n' for name, address in addresses.items())
         rules = f"{RULES}providers:\n{providers}{POLICIES}"

@@ -19,6 +19,7 @@ from recorded import shown
 from reloading import reloaded
 from talking import Event
 from talking import message
+from websockets import ConnectionClosedError
 from websockets import ConnectionClosedOK
 
 from store.reader import LogReader
@@ -231,6 +232,23 @@ async def test_held_words_come_before_the_close_of_their_side(stage: Stage) -> N
     heard = await everything(stage, "ends")
     assert "".join(event["delta"] for event in heard) == "So it is [card]"
     assert (await shown(stage.proxy.data, "ends")).close == (1000, "enough", "upstream")
+
+
+async def test_held_words_come_before_a_close_of_our_own(stage: Stage) -> None:
+    heard: list[Event] = []
+    async with stage.proxy.connect("/brief/v1/realtime?model=talks", headers=named("talks")) as socket:
+        heard.append(json.loads(await socket.recv()))
+        await socket.send(json.dumps({"type": "conversation.item.create", "item": message("oh blast you")}))
+        with pytest.raises(ConnectionClosedError):
+            while True:
+                heard.append(json.loads(await socket.recv()))
+        assert (socket.close_code, socket.close_reason) == (1008, "mind your language (policy rude)")
+    *words, error = heard
+    assert "".join(event["delta"] for event in words) == "So it is [card] as far as we know"
+    assert error["error"]["code"] == "policy_violation"
+    found = await shown(stage.proxy.data, "talks")
+    assert found.close == (1008, "mind your language (policy rude)", "proxy")
+    assert "So it is [card] as far as we know" in found.text
 
 
 async def test_sound_of_an_answer_with_a_message_that_cannot_be_judged(stage: Stage) -> None:

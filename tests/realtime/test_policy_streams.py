@@ -402,3 +402,19 @@ def test_every_dialect(dialect: str, piece: object, final: dict[str, object]) ->
     talk.flush()
     assert "1111" not in b"".join(talk.crossed).decode()
     assert "[card]" in b"".join(talk.crossed).decode()
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("it is all the same to me", "it is all the same to me"),
+        (f"it is {CARD} and nothing else", "it is [card] and nothing else"),
+        ("it will be four one one one", "it will "),
+    ],
+)
+def test_of_a_text_that_is_broken_off_what_has_begun_is_given_up(said: str, left: str) -> None:
+    talk = Talk(policy("redact"))
+    talk.server(delta(said))
+    released = talk.judge.flush(talk.now, broken=True)
+    assert "".join(json.loads(frame.payload)["delta"] for frame in released.frames) == left
+    assert talk.flush() == []

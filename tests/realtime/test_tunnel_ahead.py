@@ -1,7 +1,9 @@
 """Messages that a verdict puts ahead of the one it is about: their place, their kind, and that nobody inspects them."""
 
+from collections.abc import Callable
 from collections.abc import Iterator
 
+import pytest
 from tunnel_talk import Call
 from tunnel_talk import by_text
 
@@ -79,20 +81,56 @@ def test_what_the_other_side_said_comes_before_its_answer_to_a_close() -> None:
     assert call.client.got() == ["LAST WORDS", Close(1000, "bye")]
 
 
-def test_nothing_that_was_kept_back_comes_after_a_close_of_our_own() -> None:
-    held = {False: [b"last words"], True: [b"mine"]}
-    call = Call(last=kept(held))
-    call.tunnel.close(Close(1008, "policy"), call.now)
+@pytest.mark.parametrize("how", ["close", "violation", "verdict"])
+def test_what_was_kept_back_of_both_comes_before_a_close_of_our_own(how: str) -> None:
+    call = Call(by_text({b"end": Verdict("close", close=Close(1008, "policy"))}), last=kept({False: [b"last words"], True: [b"mine"]}))
+    if how == "close":
+        call.tunnel.close(Close(1008, "policy"), call.now)
+    elif how == "verdict":
+        call.client >> "end"
+    else:
+        call.client.raw(b"\xff\x80abcd")
+    heard, told = call.client.got(), call.upstream.got()
+    assert heard[:2] == ["LAST WORDS", '{"type":"error"}']
+    assert told[0] == "MINE"
+    assert [type(end) for end in (*heard[2:], *told[1:])] == [Close, Close]
     call.client >> Close(1008)
     call.upstream >> Close(1008)
-    assert [said for said in (*call.client.got(), *call.upstream.got()) if isinstance(said, str) and said != '{"type":"error"}'] == []
-    assert call.tunnel.done
+    assert [*call.client.got(), *call.upstream.got()] == []
+    assert call.tunnel.done or how == "violation", "of which nothing more is read"
+
+
+@pytest.mark.parametrize(
+    ("ends", "broken"),
+    [
+        (lambda call: call.upstream >> Close(1000), {False: False}),
+        (lambda call: call.tunnel.lost(False, call.now), {False: True}),
+        (lambda call: call.tunnel.close(Close(1001), call.now), {False: True, True: True}),
+    ],
+)
+def test_whether_a_side_was_broken_off(ends: Callable[[Call], object], broken: dict[bool, bool]) -> None:
+    asked: dict[bool, bool] = {}
+
+    def last(from_client: bool, now: float, broken: bool) -> tuple[()]:
+        asked[from_client] = broken
+        return ()
+
+    ends(Call(last=last))
+    assert asked == broken
+
+
+def test_what_is_kept_back_of_a_side_goes_to_nobody_where_the_other_is_gone() -> None:
+    held = {False: [b"last words"], True: [b"mine"]}
+    call = Call(last=kept(held))
+    call.tunnel.lost(True, call.now)
+    assert call.upstream.got()[0] == "MINE"
+    assert held == {False: [b"last words"], True: []}
 
 
 def kept(held: dict[bool, list[bytes]]) -> Last:
     """Words that are held, in capitals as a hook wants them; given once."""
 
-    def last(from_client: bool, now: float) -> Iterator[tuple[Frame, Verdict | None]]:
+    def last(from_client: bool, now: float, broken: bool) -> Iterator[tuple[Frame, Verdict | None]]:
         while held[from_client]:
             payload = held[from_client].pop(0)
             yield Frame(from_client, payload, text=True, at=now, injected=True), Verdict("replace", payload=payload.upper())
