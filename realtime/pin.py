@@ -112,7 +112,7 @@ class ModelPin:
 
     def _read(self, frame: Frame, kind: str) -> Verdict | None:
         event = frame.event
-        if self.restricted and (why := doubt(frame, _SIGN) or _disguised(event, NAMED_IN.get(kind, ()))) is not None:
+        if self.restricted and (why := _disguised(event, NAMED_IN.get(kind, ())) or doubt(frame, _SIGN)) is not None:
             return self._refuse(frame, f"this key may use certain models only, and {why}", AMBIGUOUS)
         if event is None:
             return _PASS
