@@ -21,6 +21,7 @@ from realtime.dialects import NAMES
 from realtime.frame import AUDIO
 from realtime.frame import Frame
 from realtime.policies.masking import masks
+from realtime.policies.masking import redactions
 from realtime.policies.speech import guarded
 from realtime.session import Session
 from realtime.tunnel import Inspect
@@ -236,4 +237,5 @@ def manner_of(generation: Generation) -> Manner | None:
     if log.frames == "off" or log.content == "none":
         return None
     heard = log.frames == "all" and not any(guarded(generation.policies, dialect) for dialect in NAMES)
-    return Manner("all" if heard else "events", log.content, masks(generation.policies) if log.content == "redacted" else None)
+    masked = masks if log.content == "redacted" else redactions
+    return Manner("all" if heard else "events", log.content, masked(generation.policies))

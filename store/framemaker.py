@@ -39,6 +39,9 @@ Formats = tuple[AudioFormat | None, AudioFormat | None]
 """Of the user's sound and of the model's, where they are known."""
 
 
+Keeps = Literal["events", "all"]
+
+
 class Crossed(NamedTuple):
     """A message, what was sent of it (None: nothing), and whether it is the proxy's own word. `lost` came before it and are not kept."""
 
@@ -52,9 +55,12 @@ class Crossed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How messages are kept: `log.frames` and `log.content` of the rules, and what is masked where texts are kept redacted."""
+    """How messages are kept: `log.frames` and `log.content` of the rules, and what is masked: in all that is kept redacted.
 
-    keeps: Literal["events", "all"]
+    Where everything is kept, `masks` are for what was stopped before it was redacted.
+    """
+
+    keeps: Keeps
     content: Literal["metadata", "redacted", "full"]
     masks: PolicySet | None = None
 
@@ -92,26 +98,27 @@ class FrameMaker:
         if shown is not frame:
             event.was = Was(self._type(frame), len(frame.payload))
         if manner.content == "full" or (manner.content == "redacted" and payload is not None):
-            self._filled(event, shown, manner, formats[0 if frame.from_client else 1])
+            masks = manner.masks if manner.content == "redacted" or payload is None else None
+            self._filled(event, shown, manner.keeps, masks, formats[0 if frame.from_client else 1])
         return encoded(event)
 
-    def _filled(self, event: Event, frame: Frame, manner: Manner, form: AudioFormat | None) -> None:
+    def _filled(self, event: Event, frame: Frame, keeps: Keeps, masks: PolicySet | None, form: AudioFormat | None) -> None:
         """What cannot be looked at is kept without its content."""
         try:
-            self._fill(event, frame, manner, form)
+            self._fill(event, frame, keeps, masks, form)
         except Exception:
             logger.exception("the content of message %d is not kept", event.n)
             event.payload, event.data, event.elided, event.masked = None, None, [], True
 
-    def _fill(self, event: Event, frame: Frame, manner: Manner, form: AudioFormat | None) -> None:
+    def _fill(self, event: Event, frame: Frame, keeps: Keeps, masks: PolicySet | None, form: AudioFormat | None) -> None:
         """Put in what was said, as far as it is kept."""
-        kept = self._masked(frame, manner.masks) if manner.content == "redacted" and manner.masks is not None else frame.payload
+        kept = self._masked(frame, masks) if masks is not None else frame.payload
         event.masked = kept is not frame.payload
         if kept is None:
             return
         shown = frame if kept is frame.payload else _with(frame, kept)
         event.type = self._type(shown)
-        payload, elided = without_sound(shown) if manner.keeps == "events" else (kept, ())
+        payload, elided = without_sound(shown) if keeps == "events" else (kept, ())
         event.elided = [_sound(one, form) for one in elided]
         _put(event, self._blanked(payload), text=frame.text or bool(frame.event))
 

@@ -24,6 +24,12 @@ def masks(policies: PolicySet) -> PolicySet | None:
     return PolicySet(made) if any(policy.redacts for policy in made) else None
 
 
+def redactions(policies: PolicySet) -> PolicySet | None:
+    """What redacts as these policies do, for messages that were stopped before they were redacted; None where none of them redacts."""
+    made = [replace(policy, on_error="block") for policy in policies.policies if policy.redacts]
+    return PolicySet(made) if made else None
+
+
 def _mask(policy: Policy) -> Policy:
     """A policy that allows goes on keeping those after it from having a say."""
     if policy.action == "allow":

@@ -14,6 +14,7 @@ from realtime.policies import Policy
 from realtime.policies import PolicySet
 from realtime.policies.masking import Masker
 from realtime.policies.masking import masks
+from realtime.policies.masking import redactions
 
 CARD = "4111 1111 1111 1111"
 IDS = {"response_id": "r", "item_id": "i", "output_index": 0, "content_index": 0}
@@ -87,6 +88,15 @@ def test_what_an_earlier_policy_allows_is_kept() -> None:
 @pytest.mark.parametrize("from_client", [True, False])
 def test_what_cannot_be_read_with_certainty_is_not_kept(payload: bytes, from_client: bool) -> None:
     assert masker(Policy("p", "tag", CARDS, tag="seen", on_error="pass")).masked(Frame(from_client, payload)) is None
+
+
+def test_what_was_stopped_is_kept_as_it_would_have_been_redacted() -> None:
+    stop = Policy("stop", "block", CARDS)
+    made = redactions(PolicySet([stop, Policy("cards", "redact", CARDS), Policy("seen", "redact", CARDS, mode="monitor")]))
+    assert made is not None
+    assert [policy.id for policy in made.policies] == ["cards"]
+    assert Masker(made, "openai").masked(item(CARD)) == item("[card]").payload
+    assert redactions(PolicySet([stop])) is None
 
 
 def test_new_policies_count_from_the_next_message_on() -> None:

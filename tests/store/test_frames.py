@@ -28,6 +28,7 @@ from realtime.frame import Frame
 from realtime.policies import Policy
 from realtime.policies import PolicySet
 from realtime.policies.masking import masks
+from realtime.policies.masking import redactions
 from store.clock import utc_now
 from store.framemaker import Crossed
 from store.framemaker import Manner
@@ -182,8 +183,17 @@ def test_what_is_kept_of_a_message(recorded: Recorded, content: Any, keeps: Any)
     assert [(part.path, part.size) for part in kept[0].elided] == ([(["delta"], 1200)] if keeps == "events" else [])
     assert shown[1] == said.frame.payload.decode().replace(CARD, CARD if content == "full" else "[card]")
     assert kept[1].masked is (content == "redacted")
-    assert shown[2] == (said.frame.payload.decode() if content == "full" else None)
+    assert shown[2] == (said.frame.payload.decode().replace(CARD, "[card]") if content == "full" else None)
     assert shown[3] == (base64.b64encode(bytes(100)).decode() if keeps == "all" else None)
+
+
+def test_what_was_stopped_before_it_was_redacted_is_kept_redacted(recorded: Recorded) -> None:
+    made = redactions(PolicySet([Policy("cards", "redact", Condition(detect=("card",)))]))
+    said = event("conversation.item.create", item={"type": "message", "content": [{"type": "input_text", "text": f"fruit {CARD}"}]})
+    recorded.write([Crossed(said.frame, None, False), said], manner=Manner("events", "full", made))
+    stopped, passed = events(recorded)
+    assert (stopped.masked, stopped.payload) == (True, said.frame.payload.decode().replace(CARD, "[card]"))
+    assert (passed.masked, passed.payload) == (False, said.frame.payload.decode())
 
 
 def test_credentials_are_blanked_wherever_they_stand(log: Log, make_session: Make) -> None:
