@@ -93,7 +93,7 @@ class Watch:
 
     def judge(self, dialect: str, frame: Frame) -> Refused | None:
         """Why a client's message may not pass for the tools that it names; None where it may."""
-        if frame.type in SOUND or not (lists := self.lists()):
+        if (frame.type in SOUND and frame.flaw is None) or not (lists := self.lists()):
             return None
         event = frame.event
         if (why := doubt(frame, _TOOLS)) is not None:
