@@ -26,6 +26,7 @@ from realtime.gates.outstanding import is_ours
 from realtime.gates.settings import BOUNDS
 from realtime.gates.settings import Bounds
 from realtime.gates.settings import Gates
+from realtime.gates.unseen import Unseen
 from realtime.gates.waiting import Queue
 from realtime.gates.waiting import UserTurn
 from realtime.gates.waiting import carries_sound
@@ -70,9 +71,7 @@ class InputGate:
         """The event id of our own request, then the id of its answer, while nothing else has happened."""
         self._again = False
         """Our own request came while another answer was open."""
-        self._hidden: Recent[str, None] = Recent(_REMEMBERED)
-        """Answers that were begun too early, and their items."""
-        self._deleted: Recent[str, None] = Recent(_REMEMBERED)
+        self._unseen = Unseen()
 
     @property
     def deadline(self) -> float | None:
@@ -149,14 +148,17 @@ class InputGate:
         event, kind = frame.event, frame.type
         if event is None or self._disguise.off:
             return act
-        if self._is_hidden(frame):
+        if self._unseen.covers(frame):
             act.hide()
         item = item_of(frame)
+        if stopped and item is not None:
+            self._stop(item, stopped, act)
         match kind:
             case "session.created" | "transcription_session.created":
                 self._disguise.opened(frame, now, act)
             case "session.updated" | "transcription_session.updated":
                 self._disguise.confirmed(frame, act)
+                self._speaking = False
             case "input_audio_buffer.speech_started":
                 self._speaking = True
             case "input_audio_buffer.committed" if item is not None:
@@ -167,12 +169,10 @@ class InputGate:
                 self._begun(frame, now, act)
             case "response.done":
                 self._ended(owner_of(event))
-            case "conversation.item.deleted" if item in self._deleted:
-                act.hide()
             case "error":
                 self._failed(frame, act)
-            case _ if kind.startswith(_HEARD):
-                self._heard(frame, item, stopped, act)
+            case _ if kind.startswith(_HEARD) and not stopped:
+                self._heard(kind.removeprefix(_HEARD), item, act)
         self._go_on(now, act)
         return act
 
@@ -188,18 +188,25 @@ class InputGate:
         elif not self._disguise.transcribes:
             self._uncheckable(turn, UNWRITTEN, act)
 
-    def _heard(self, frame: Frame, item: str | None, stopped: str, act: Act) -> None:
-        ended = frame.type.removeprefix(_HEARD)
+    def _heard(self, what: str, item: str | None, act: Act) -> None:
+        """The transcript of an item, or a piece of it, has passed the policies."""
         turn = self._turns.get(item or "")
-        if self._disguise.hides_transcripts and not stopped:
+        if self._disguise.hides_transcripts:
             act.hide()
-        if stopped or ended == "completed":
-            if turn is not None:
-                self._settle(turn, stopped, act)
-            elif item is not None:
-                self._early[item] = stopped
-        elif ended == "failed" and turn is not None:
+        if what == "completed" and turn is not None:
+            self._settle(turn, "", act)
+        elif what == "completed" and item is not None and item not in self._early:
+            self._early[item] = ""
+        elif what == "failed" and turn is not None:
             self._uncheckable(turn, FAILED_TO, act)
+
+    def _stop(self, item: str, why: str, act: Act) -> None:
+        """The policies stopped what is said of an item."""
+        turn = self._turns.get(item)
+        if turn is not None:
+            self._settle(turn, why, act)
+        else:
+            self._early[item] = why
 
     def _settle(self, turn: UserTurn, stopped: str, act: Act) -> None:
         """What the user said was checked, or stopped."""
@@ -214,7 +221,7 @@ class InputGate:
 
     def _forget(self, turn: UserTurn, act: Act) -> None:
         if turn.item and not self._gates.beside:
-            self._deleted[turn.item] = None
+            self._unseen.remove(turn.item)
             self._order("delete", {"type": "conversation.item.delete", "item_id": turn.item}, act)
 
     def _uncheckable(self, turn: UserTurn, why: str, act: Act) -> None:
@@ -235,7 +242,7 @@ class InputGate:
             if sent is not None and sent.ours and self._ours == sent.event_id:
                 self._ours = answer
             return
-        self._hidden[answer] = None
+        self._unseen.hide(answer)
         act.hide()
         if self._gates.beside:
             return
@@ -251,13 +258,6 @@ class InputGate:
             self._ours = None
         if self._again:
             self._again, self._owed = False, True
-
-    def _is_hidden(self, frame: Frame) -> bool:
-        """Whether a message is part of an answer that the app does not see."""
-        owner, item = owner_of(frame.event or {}), item_of(frame)
-        if owner in self._hidden and item is not None:
-            self._hidden[item] = None
-        return owner in self._hidden or item in self._hidden
 
     def _failed(self, frame: Frame, act: Act) -> None:
         """An error: what it is about never happened. One that our own messages caused is not for the app."""

@@ -176,6 +176,17 @@ def test_a_transcript_that_comes_before_its_item() -> None:
     assert len(call.asked) == 1
 
 
+def test_a_transcript_that_is_stopped_in_its_middle() -> None:
+    """What comes of it after that is empty, and no reason to answer."""
+    for early in (True, False):
+        call = Call().begin()
+        call.provider(*([] if early else [committed()]))
+        call.hear(ended="delta", stopped="no").hear()
+        call.provider(*([committed()] if early else []))
+        assert call.asked == []
+        assert call.notes == [("block", "i1", "blocked")]
+
+
 def test_nobody_answers_into_a_sentence() -> None:
     call = Call().begin()
     call.provider(committed("i1"), "input_audio_buffer.speech_started").hear("i1")
