@@ -49,7 +49,7 @@ def recorded(data: Path, session: str) -> tuple[Record, Frames]:
     with readable(data):
         found = LogReader(data).frames(record["id"])
     if found is None or not found.readable:
-        raise Failure("VT110", f"session {record['id']}: {_why_not(record, found)}", "" if found and found.erased else _TURN_ON)
+        raise Failure("VT110", f"session {record['id']}: {_why_not(record, found)}", "" if record.get("events") else _TURN_ON)
     return record, found
 
 
