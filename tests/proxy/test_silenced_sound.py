@@ -32,6 +32,9 @@ from soundtools import wav
 from waiting import eventually
 from websockets.asyncio.client import ClientConnection
 
+from store.cipher import Cipher
+from store.cipher import entry
+from store.keyfile import KeyFile
 from store.reader import LogReader
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -149,6 +152,17 @@ def on_disk(data: Path) -> bytes:
 
 def is_kept(data: bytes, sound: bytes) -> bool:
     return any(shape in data for shape in shapes(sound))
+
+
+def every_text(data: Path) -> list[str]:
+    """All texts that were ever stored, decrypted, also those of records that others have replaced since."""
+    keys, texts = KeyFile(data), []
+    for path in (data / "content").rglob("*.jsonl"):
+        first, *lines = [entry(line) for line in path.read_bytes().splitlines()]
+        key = keys.get(first.key)
+        assert key is not None
+        texts += [Cipher(key).opened(line) for line in lines]
+    return texts
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -318,18 +332,24 @@ async def test_a_killed_proxy_keeps_no_sound_that_was_not_settled(tmp_path: Path
         await talk.turn(1, "Hello there", "Good morning")
         await talk.turn(2, f"It is {CARD}", "Thank you")
         await talk.spoken(3)
-        await talk.answered(3, "Hm", end=False)
-        await talk.server(f"{HEARD}.delta", item_id="u3", content_index=0, delta=f"I said {CARD[:14]}")
-        await eventually(lambda: is_kept(on_disk(proxy.data), model_tone(3)))
+        await talk.answered(3, f"{CARD} or smith", "@example.com")
+        await talk.server(f"{HEARD}.delta", item_id="u3", content_index=0, delta="I am Smith, smith@exam")
+        await talk.reached(f"{HEARD}.delta")
+        await talk.spoken(4)
+        await talk.answered(4, "Hm", end=False)
+        await eventually(lambda: is_kept(on_disk(proxy.data), model_tone(4)) and "[card] or <mail>" in every_text(proxy.data))
         await proxy.stop(signal.SIGKILL)
-    assert CARD[:9].encode() not in on_disk(tmp_path / "data")
+    texts = every_text(tmp_path / "data")
+    assert {"Hello there", "It is [card]", "[card] or <mail>"} <= set(texts)
+    assert not any(found in text for text in texts for found in ("1111", "smith", "Smith"))
     async with started(tmp_path, rules(upstream)) as proxy:
         session = await recorded(proxy.data, "killed")
-        assert silenced(session) == [(2, "user", ["cards"]), (3, "user", []), (3, "model", [])]
+        gone = [(2, "user", ["cards"]), (3, "user", []), (3, "model", ["cards"]), (4, "user", []), (4, "model", [])]
+        assert silenced(session) == gone
         assert session["recording"]["turns"] == [1, 2]
         await eventually(lambda: not list(proxy.data.rglob("*.spool")))
         data = on_disk(proxy.data)
-        assert not any(is_kept(data, sound) for sound in (user_tone(2), user_tone(3), model_tone(3)))
+        assert not any(is_kept(data, sound) for sound in (user_tone(2), user_tone(3), model_tone(3), user_tone(4), model_tone(4)))
         assert all(is_kept(data, sound) for sound in (user_tone(1), model_tone(1), model_tone(2)))
         turns = LogReader(proxy.data).turns(session["id"])
         assert [turn["input"] for turn in turns][:2] == ["Hello there", "It is [card]"]
