@@ -91,6 +91,9 @@ class CallSound:
 
     def _tell(self, now: float) -> None:
         self._orders.extend(self.gate.orders(now, self.keeper.held_since))
+        for answer, seconds in self.gate.measured:
+            self.keeper.waited(answer, seconds)
+        self.gate.measured.clear()
         if self._orders and (self._sending is None or self._sending.done()):
             self._sending = asyncio.get_running_loop().create_task(self._flush(), name="sound of a call")
 

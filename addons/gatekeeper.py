@@ -49,6 +49,10 @@ class Gatekeeper:
         """A message goes on that had to wait."""
         self._show(self.session, frame)
 
+    def waited(self, answer: str | None, seconds: float) -> None:
+        """Sound of an answer waited so long before it went on."""
+        self.session.tracker.waited(answer, seconds)
+
     def redeem(self, ticket: object, verdict: Verdict | None, now: float) -> None:
         """Decide a message of the provider that waits under this ticket."""
         if (line := self.line) is not None:

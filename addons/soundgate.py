@@ -72,6 +72,7 @@ class SoundGate:
         for sound in self.gate.freed(now, self.keeper.held_since):
             freed.append(sound)
             self.keeper.crossed(sound.frame)
+            self.keeper.waited(sound.answer.key, now - sound.at)
             self.keeper.redeem(sound, None, now)
         return freed
 

@@ -100,6 +100,8 @@ def _turn(turn: Mapping[str, Any], begun: datetime) -> Iterator[Text]:
         yield _tool(call)
     yield _said("model", "←", turn.get("output"), turn["output_chars"], turn["audio"]["out_seconds"], why)
     spans = [f"{name} {latency(turn['clocks'][key])}" for key, name in _LATENCIES.items() if key in turn["clocks"]]
+    if turn.get("held"):
+        spans.append(f"held for {latency(turn['held']['first_ms'])}, at most {latency(turn['held']['longest_ms'])}")
     yield Text(f"   {', '.join(spans) or 'no latencies'}", style="dim")
     yield Text(f"   {tokens(turn['usage'])}, {cost(turn['cost'])}", style="dim")
     if turn.get("error"):

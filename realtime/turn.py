@@ -15,6 +15,7 @@ from realtime.clocks import Clocks
 from realtime.clocks import milliseconds
 from realtime.cost import Cost
 from realtime.errors import TurnError
+from realtime.gates.delays import Held
 from realtime.inputs import Input
 from realtime.policies.marked import Marked
 from realtime.policies.marked import Place
@@ -99,6 +100,8 @@ class Turn:
     spoke: Sound = field(default_factory=Sound)
     interrupted: bool = False
     truncated_ms: int | None = None
+    held: Held | None = None
+    """How long its sound waited for its words."""
     out_of_band: bool = False
     playing: bool = False
     """True while the provider of a WebRTC call sends the sound of this answer, which may be after the answer is done."""
@@ -185,6 +188,7 @@ class Turn:
             "audio": {"in_seconds": round(self.heard.seconds, 3), "out_seconds": round(self.spoke.seconds, 3)},
             "interrupted": self.interrupted,
             "truncated_ms": self.truncated_ms,
+            "held": self.held and self.held.record(),
             "out_of_band": self.out_of_band,
             "cut": self._cut,
         }

@@ -17,6 +17,7 @@ from typing import Final
 
 from realtime import signals
 from realtime.errors import turn_error
+from realtime.gates.delays import Held
 from realtime.inputs import Input
 from realtime.playing import Playing
 from realtime.recent import Recent
@@ -118,6 +119,12 @@ class TurnTracker:
     def open_turns(self) -> int:
         """Turns that have begun and not ended."""
         return len(self._book.open)
+
+    def waited(self, response_id: str | None, seconds: float) -> None:
+        """Sound of this answer (None: of the open one) has waited so long for its words."""
+        turn = self._book.open.get(_id(response_id)) or (self._book.conversing() if response_id is None else None)
+        if turn is not None:
+            turn.held = Held(seconds, seconds) if turn.held is None else turn.held.then(seconds)
 
     # -- the session ----------------------------------------------------------------------------------------------------
 

@@ -102,6 +102,7 @@ def turn(name: str, index: int, **more: Any) -> dict[str, Any]:
         "audio": {"in_seconds": 0.8, "out_seconds": 0.5},
         "interrupted": False,
         "truncated_ms": None,
+        "held": None,
         "out_of_band": False,
         "cut": False,
         **more,

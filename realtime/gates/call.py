@@ -80,6 +80,8 @@ class CallGate:
         self._muting: CallAnswer | None = None
         self._tells = False
         """Whether this provider says when sound is played."""
+        self.measured: list[tuple[str | None, float]] = []
+        """How long sound of which answers has waited, since somebody looked."""
         self._last = Order("muted")
         self._ended: Literal["", "stopped", "cleared"] = ""
 
@@ -201,7 +203,10 @@ class CallGate:
         moment = made.until if made.until is not None else self._last.until
         waited = max(0.0, now - (moment or now))
         for answer in self._answers.values():
-            if answer.words.until is not None and not answer.measured and not answer.muted:
+            if answer.words.until is None or answer.muted or answer.heard is not None:
+                continue
+            self.measured.append((answer.key, waited))
+            if not answer.measured:
                 answer.measured = True
                 self._delays.began(waited)
         self._delays.waited(waited)

@@ -5,6 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Of one answer: how long its first sound waited, and the longest that any did, in seconds."""
+
+    first: float
+    longest: float
+
+    def then(self, seconds: float) -> Held:
+        """More of it waited so long."""
+        return Held(self.first, max(self.longest, seconds))
+
+    def record(self) -> dict[str, float]:
+        """The record's form, milliseconds."""
+        return {"first_ms": _ms(self.first), "longest_ms": _ms(self.longest)}
+
+
 @dataclass(slots=True)
 class Delays:
     """Of one session; seconds."""

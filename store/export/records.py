@@ -50,13 +50,13 @@ FIELDS_OF: Final[Mapping[Kind, tuple[Field, ...]]] = {
     ),
     "turn": _fields(
         "session index id trigger status reason error started_at ended_at model voice tools input summary output input_chars output_chars"
-        " tool_calls usage transcription_usage cost clocks moments audio interrupted truncated_ms out_of_band cut content",
+        " tool_calls usage transcription_usage cost clocks moments audio interrupted truncated_ms held out_of_band cut content",
         string="session! trigger! status! started_at!",
         integer="index! input_chars output_chars",
         number="truncated_ms",
         boolean="interrupted out_of_band cut",
         array="tools tool_calls",
-        object="error usage transcription_usage cost clocks moments audio",
+        object="error usage transcription_usage cost clocks moments audio held",
     ),
     "finding": _fields((*FIELDS, "content"), string="id! at! kind! severity! action! mode!", integer="turn", object="detail"),
     "bill": _fields(

@@ -13,6 +13,9 @@ from gated import Stage
 from gated import gated
 from gated import gates
 from policed import Policed
+from typer.testing import CliRunner
+
+from cli.__main__ import app
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -52,6 +55,12 @@ async def test_what_waiting_cost_is_on_record(stage: Stage) -> None:
     assert held["answers"] == 2
     assert 0 < held["first_ms"]["mean"] <= held["first_ms"]["max"] <= held["longest_ms"]
     assert held["dropped"] == 0
+    turns = [turn["held"] for turn in talk.shown.turns]
+    assert max(turn["longest_ms"] for turn in turns) == held["longest_ms"]
+    assert max(turn["first_ms"] for turn in turns) == held["first_ms"]["max"]
+    printed = CliRunner().invoke(app, ["show", talk.shown.session["id"], "--data", str(stage.proxy.data)]).stdout
+    assert "held  2 answers, their first sound by" in printed
+    assert printed.count("held for") == 2
 
 
 async def test_no_sound_of_blocked_words(stage: Stage) -> None:
