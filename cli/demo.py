@@ -92,10 +92,12 @@ def _line(line: Said) -> Text:
 def _call_by_browser(data: Path | None, *, as_json: bool) -> None:
     """The page of the control port with a key in its link; each call is printed when it has ended."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt), staged(data, pace=1.0) as stage:
+    with contextlib.suppress(KeyboardInterrupt), staged(data, pace=1.0, sound=True) as stage:
         link = f"http://{stage.served.control}/call#key={stage.key}&model={MODEL}"
         out().print(Text.assemble(("open this in a browser on this computer, and press Call:\n\n  ", "dim"), link, "\n"), soft_wrap=True)
         out().print(Text("The key in it works until Ctrl-C. What the log has of a call is printed when you hang up.", style="dim"))
+        link = f"http://{stage.served.control}/?token={stage.served.token}"
+        out().print(Text.assemble(("See and hear it here:\n\n  ", "dim"), link, "\n"), soft_wrap=True)
         _print_calls(stage, as_json=as_json)
 
 

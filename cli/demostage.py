@@ -36,10 +36,14 @@ keys:
   - {{id: demo, hash: {hash}}}
 routes:
   - {{name: demo, match: {{door: gateway}}, provider: simulator}}
-log: {{content: full}}
+log: {log}
 prices:
   {model}: {{text_in: 4, text_out: 16, audio_in: 32, audio_out: 64, cached_text: 0.4, cached_audio: 0.4, source: the demo}}
 """
+
+
+_TEXTS: Final = "{content: full}"
+_ALL: Final = "{content: full, frames: events, audio: wav, retention: {content: 1d, audio: 1d}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +76,18 @@ class Stage:
 
 
 @contextlib.contextmanager
-def staged(data: Path | None, pace: float) -> Iterator[Stage]:
-    """All of it while the block runs; the log in `data`, else in a temporary folder. `pace` 1 speaks in real time."""
+def staged(data: Path | None, pace: float, *, sound: bool = False) -> Iterator[Stage]:
+    """All of it while the block runs; the log in `data`, else in a temporary folder. `pace` 1 speaks in real time.
+
+    With `sound` that and every message are kept as well as the texts.
+    """
     with contextlib.ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="voicetap-demo-")))
         folder = data or work / "data"
         simulator = stack.enter_context(_simulator(pace))
         key = new_key(os.urandom(32))
         rules = work / "rules.yaml"
-        rules.write_text(_RULES.format(simulator=simulator, hash=hash_key(key), model=MODEL))
+        rules.write_text(_RULES.format(simulator=simulator, hash=hash_key(key), model=MODEL, log=_ALL if sound else _TEXTS))
         served = stack.enter_context(proxy_process(rules, folder))
         yield Stage(served, key, folder, frozenset(record["id"] for record in read_sessions(folder)))
 

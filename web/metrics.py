@@ -119,6 +119,14 @@ METRICS: Final = (
     Metric("voicetap_log_errors_total", "counter", "Failed writes of the log.", (), lambda now: _one(now.log_errors_total)),
     Metric("voicetap_log_dropped_total", "counter", "Lines of the log that are lost.", (), lambda now: _one(now.log_dropped_total)),
     Metric(
+        "voicetap_otel_spans_total",
+        "counter",
+        "Spans for the collector, by what became of them.",
+        ("outcome",),
+        lambda now: _named(now.spans),
+    ),
+    Metric("voicetap_otel_queue_depth", "gauge", "Spans that wait for the collector.", (), lambda now: _one(now.spans_waiting)),
+    Metric(
         "voicetap_sidecar_worker_up",
         "gauge",
         "1 while a media worker takes calls.",

@@ -132,7 +132,7 @@ ENVIRONMENT.filters |= {
     "time": time_of_day,
     "how_ended": how_ended,
     "status": status_of,
-    **{name: getattr(cells, name) for name in ("clock", "duration", "ending", "latency", "moment", "recorded", "found")},
+    **{name: getattr(cells, name) for name in ("clock", "duration", "ending", "latency", "moment", "recorded", "found", "media")},
 }
 ENVIRONMENT.globals["pages"] = lambda: PAGES
 

@@ -15,6 +15,7 @@ from playwright.async_api import expect
 from proxying import KEY
 from proxying import RULES
 from proxying import Proxy
+from proxying import close_of
 from proxying import started_proxy
 from recorded import ended
 from recorded import named
@@ -197,6 +198,18 @@ async def test_the_page_of_a_session_grows_while_it_runs(stage: Stage, inside: P
         await expect(inside.locator("#no-turns")).to_be_hidden()
         await expect(inside.locator(".tiles")).to_contain_text("1 turn")
     await expect(inside.locator("#head .tag.live")).to_have_count(0)
+
+
+async def test_a_live_session_is_ended_when_that_is_asked_twice(stage: Stage, inside: Page):
+    async with stage.proxy.connect("/v1/realtime?model=gpt-realtime", headers=named("unwanted")) as websocket:
+        (record,) = await eventually(lambda: [one for one in LogReader(stage.proxy.data).sessions() if one["grouping"] == "unwanted"])
+        await inside.goto(f"{stage.url}/sessions/{record['id']}")
+        await expect(inside.locator("#stream")).to_have_text("live")
+        await inside.locator("#end").click()
+        await expect(inside.locator("#end")).to_have_text("Really end it?")
+        await inside.locator("#end").click()
+        assert await close_of(websocket) == (1008, "ended by the operator")
+    await expect(inside.locator("#head")).to_contain_text("ended by the operator")
 
 
 async def test_hostile_words_do_nothing(stage: Stage, inside: Page):

@@ -187,6 +187,18 @@ function found({ html }) {
   soon();
 }
 
+/** Ends the session, when it is asked twice. */
+async function end(button) {
+  if (!button.classList.contains('sure')) {
+    button.classList.add('sure');
+    button.textContent = 'Really end it?';
+    setTimeout(() => { button.classList.remove('sure'); button.textContent = 'End it'; }, 4000);
+    return;
+  }
+  button.disabled = true;
+  await fetch(`/api${path}/kill`, { method: 'POST' });
+}
+
 function tick() {
   const cell = root.querySelector('[data-since]');
   if (!cell) return;
@@ -216,6 +228,7 @@ list.addEventListener('click', (event) => {
   else if (!event.target.closest('details') && !getSelection().toString()) goTo(element);
 });
 root.addEventListener('click', (event) => {
+  if (event.target.id === 'end') end(event.target);
   const mark = event.target.closest('[data-at]');
   if (mark) seek(Number(mark.dataset.at));
 });
