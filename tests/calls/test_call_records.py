@@ -101,7 +101,7 @@ async def by_socket(board: Switchboard) -> Shown:
 
 
 TIMES = ("started_at", "ended_at")
-OF_THE_MOMENT = ("id", "session", "clocks", "audio", "added")
+OF_THE_MOMENT = ("id", "session", "clocks", "moments", "first_audio", "audio", "added")
 
 
 def plain(value: Any) -> Any:
