@@ -69,6 +69,11 @@ def _ended(rows: Rows) -> float:
     return max(float(rows["revocation"][f"voicetap {about}"]["p99_ms"]) for about in ENDINGS)
 
 
+def _policies(figure: str) -> Callable[[Rows], float]:
+    """The dearest kind of twenty policies."""
+    return lambda rows: max(float(row[figure]) for row in rows["policies"].values())
+
+
 def _insert(rows: Rows) -> float:
     return float(rows["log"]["voicetap"]["insert_late_us"]) / float(rows["log"]["voicetap"]["insert_early_us"])
 
@@ -85,6 +90,8 @@ BARS: Final = (
     Bar("page of 50 from the full log, ms", 100.0, _own("log", "page_ms"), "{:.1f}"),
     Bar("a live session, KB", 300.0, _own("memory", "live_session_kb"), "{:.0f}"),
     Bar("from a command to the end of both legs of 100 sessions, p99 of the slowest command, ms", 1_000.0, _ended, "{:,.0f}"),
+    Bar("CPU that 20 policies on words add to an audio append, µs", 10.0, _policies("append_added_us"), "{:.1f}"),
+    Bar("CPU that 20 policies on words add to an event with words, µs", 200.0, _policies("text_added_us"), "{:.0f}"),
     Bar("WebRTC: media worker's CPU a call-second at 25 calls, audio alone, ms", 8.0, _call("load 25/0", "media_ms")),
     Bar("WebRTC: proxy and worker together, as a share of a relay that transcodes", 0.05, _transcoding, "{:.3f}"),
     Bar("WebRTC: added one-way audio delay p50 at 25 calls, ms", 1.0, _call("load 25/10", "audio_p50_ms_added")),

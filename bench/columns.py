@@ -87,6 +87,14 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         Column("from a fresh reader ms", "cold_page_ms", WHOLE),
         Column("turns of a session ms", "turns_ms", WHOLE),
     ),
+    "policies": (
+        Column("added to an append, CPU µs", "append_added_us", FINE),
+        Column("to an event with words", "text_added_us"),
+        Column("words arrive after p50 ms", "text_p50_ms", FINE),
+        Column("p99", "text_p99_ms", FINE),
+        Column("sound beside them p50 ms", "audio_p50_ms", FINE),
+        Column("p99", "audio_p99_ms", FINE),
+    ),
     "slow": (
         Column("memory held MB", "peak_growth_mb"),
         Column("own uplink, of 100", "uplink_passed", WHOLE),

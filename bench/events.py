@@ -50,7 +50,11 @@ def audio_delta(size: int = DELTA) -> bytes:
 def transcript_delta(index: int = 0) -> bytes:
     """A word or two, as a provider sends them beside the audio; about 230 bytes."""
     start = index * 7 % (len(_WORDS) - 12)
-    return text(_delta("response.output_audio_transcript.delta") | {"delta": _WORDS[start : start + 12]})
+    return transcript(_WORDS[start : start + 12])
+
+
+def transcript(words: str) -> bytes:
+    return text(_delta("response.output_audio_transcript.delta") | {"delta": words})
 
 
 def response_created() -> bytes:

@@ -23,6 +23,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
+from typing import Any
 from typing import Final
 
 from websockets.asyncio.client import connect
@@ -89,9 +90,11 @@ async def announced(process: asyncio.subprocess.Process, log: Path) -> tuple[int
 
 
 @asynccontextmanager
-async def voicetap_under(upstream: int, home: Path, *prefix: str, parsed: bool = False) -> AsyncIterator[Target]:
+async def voicetap_under(
+    upstream: int, home: Path, *prefix: str, parsed: bool = False, policies: Sequence[dict[str, Any]] = ()
+) -> AsyncIterator[Target]:
     rules = home / "rules.yaml"
-    rules.write_text(voicetap_rules(upstream, parsed=parsed))
+    rules.write_text(voicetap_rules(upstream, parsed=parsed, policies=policies))
     command = (sys.executable, *prefix, "-m", "cli", "start", "--rules", str(rules), "--data", str(home / "data"))
     async with running(command, home / "log", {"PYTHONPATH": str(ROOT)}) as process:
         gateway, _, _ = await announced(process, home / "log")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from typing import Final
@@ -27,7 +28,29 @@ def _policies() -> list[dict[str, Any]]:
     ]
 
 
-def voicetap_rules(upstream: int, *, parsed: bool = False, revoked: bool = False) -> str:
+_DETECTORS: Final = (
+    *("card", "iban", "email", "phone", "ip", "national_id", "secret", "us_ssn", "gb_nino", "de_steuer_id"),
+    *("fr_nir", "es_dni", "nl_bsn", "br_cpf", "openai_key", "aws_key_id", "github_token", "slack_token", "jwt", "private_key"),
+)
+
+
+def _reading(kinds: Sequence[str], action: str = "alert") -> list[dict[str, Any]]:
+    """Policies on words: `detect` looks with a detector, `regex` with a pattern."""
+    looks = [{"detect": {"detect": [name]}, "regex": {"regex": f"never-said-{name}-[0-9]{{4}}"}} for name in _DETECTORS]
+    return [{"id": f"read-{number}", "when": looks[number][kind], "action": action} for number, kind in enumerate(kinds)]
+
+
+POLICIES: Final[dict[str, list[dict[str, Any]]]] = {
+    "no policies": [],
+    "20 with a detector each": _reading(["detect"] * 20),
+    "20 with a pattern each": _reading(["regex"] * 20),
+    "10 of each": _reading(["detect", "regex"] * 10),
+    "20 detectors that redact": _reading(["detect"] * 20, "redact"),
+}
+"""Twenty policies of each kind, none of which looks at sound."""
+
+
+def voicetap_rules(upstream: int, *, parsed: bool = False, revoked: bool = False, policies: Sequence[dict[str, Any]] = ()) -> str:
     """A rules file (JSON is YAML): one compatible provider, one key, everything else as shipped."""
     digest = hashlib.sha256(KEY.encode()).hexdigest()
     rules: dict[str, Any] = {
@@ -38,7 +61,8 @@ def voicetap_rules(upstream: int, *, parsed: bool = False, revoked: bool = False
         "keys": [{"id": "bench", "hash": f"sha256:{digest}", "revoked": revoked}],
         "routes": [{"name": "default", "match": {"door": "gateway"}, "provider": "bench"}],
     }
-    return json.dumps(rules | ({"policies": _policies()} if parsed else {}), indent=2)
+    chosen = _policies() if parsed else list(policies)
+    return json.dumps(rules | ({"policies": chosen} if chosen else {}), indent=2)
 
 
 def nginx_conf(port: int, upstream: int, home: Path) -> str:
