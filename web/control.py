@@ -42,6 +42,8 @@ from web.query import finding_filters
 from web.query import page
 from web.query import session_filters
 from web.query import turn_filters
+from web.reading import Readers
+from web.reading import Work
 from web.rendering import readable
 from web.reports import Reports
 from web.sessionpage import SessionPage
@@ -68,14 +70,23 @@ def make_app(
     rules: Active,
     gateway: str,
     hosts: Collection[str] = (),
+    work: Work | None = None,
 ) -> Guard:
     """The control port as an ASGI application; `gateway` is HOST:PORT of that door, `numbers` what the metrics page shows.
 
     `live`, `numbers`, `kill` and `kill_key` are called on the event loop; `kill` is False for unknown ids, `kill_key` returns the ids of
-    the sessions that it ended. `note` is told of each request that is not let in.
+    the sessions that it ended. `note` is told of each request that is not let in. What pages read of the log is read by
+    `work`, else in processes of their own.
     """
-    control = _Control(log, live, kill, kill_key)
-    watch = Watch(log)
+    readers = Readers(log.folder.parent)
+    work = work or readers.work
+    control = _Control(log, live, kill, kill_key, work)
+    watch = Watch(log, work)
+
+    def close() -> None:
+        watch.close()
+        readers.close()
+
     app = Starlette(
         routes=[
             Route("/healthz", control.health),
@@ -90,22 +101,22 @@ def make_app(
             *Events(log.frames, control.find).routes,
             Route("/api/live", partial(everything, watch=watch)),
             Route("/api/openapi.json", openapi),
-            *Dashboard(control.listing, watch, Gateway(gateway).url).routes,
-            *SessionPage(log, control.find, watch).routes,
-            *Messages(log.frames, control.find).routes,
-            *Reports(log).routes,
-            *State(log, numbers, rules).routes,
+            *Dashboard(control.listing, watch, Gateway(gateway).url, work).routes,
+            *SessionPage(control.find, watch, work).routes,
+            *Messages(control.find, work).routes,
+            *Reports(work).routes,
+            *State(numbers, rules, work).routes,
             *call_routes(gateway),
         ],
         exception_handlers={Refused: _refused, HTTPException: _http_error, StoreError: _unreadable, Exception: _failed},
     )
-    return Guard(app, token=token, hosts=hosts, note=note, close=watch.close)
+    return Guard(app, token=token, hosts=hosts, note=note, close=close)
 
 
 class _Control:
-    def __init__(self, log: LogReader, live: Live, kill: Kill, kill_key: KillKey) -> None:
+    def __init__(self, log: LogReader, live: Live, kill: Kill, kill_key: KillKey, work: Work) -> None:
         self._log = log
-        self.listing = Listing(log, live)
+        self.listing = Listing(log, live, work)
         self._kill = kill
         self._kill_key = kill_key
 

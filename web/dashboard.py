@@ -10,7 +10,6 @@ from typing import Any
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -19,16 +18,24 @@ from store.filters import SESSION
 from store.filters import BadFilter
 from store.filters import Filter
 from store.filters import parsed
+from store.reader import LogReader
 from web.answers import Refused
 from web.listing import Listing
+from web.listing import Record
 from web.listing import fits
+from web.listing import listed
 from web.live import Change
 from web.live import Watch
 from web.pages import static
+from web.query import Page
 from web.query import known
 from web.query import page as part_of
+from web.reading import Work
+from web.rendering import as_json
+from web.rendering import encoded
 from web.rendering import page
 from web.rendering import render
+from web.rendering import whole
 from web.stream import events
 
 _ASSETS: Final = Path(__file__).parent / "assets"
@@ -38,8 +45,9 @@ _NAMES: Final = (*SESSION, *BOUNDS)
 class Dashboard:
     """The list of sessions and what belongs to it. `gateway` gives the URL of that door for a request."""
 
-    def __init__(self, listing: Listing, watch: Watch, gateway: Any) -> None:
+    def __init__(self, listing: Listing, watch: Watch, gateway: Any, work: Work) -> None:
         self._listing = listing
+        self._work = work
         self._watch = watch
         self._gateway = gateway
         self.routes = [
@@ -56,23 +64,35 @@ class Dashboard:
         q = request.query_params.get("q", "")
         shown: dict[str, Any] = {"q": q, "page": part, "gateway": self._gateway(request), "names": _NAMES, "wrong": None}
         try:
-            sessions, more = await self._listing.part(part, _conditions(parsed(q, SESSION, datetime.now(UTC))))
+            conditions = _conditions(parsed(q, SESSION, datetime.now(UTC)))
         except BadFilter as error:
-            shown["wrong"] = {"message": str(error), "hint": error.hint}
-            sessions, more = [], False
-        return await asyncio.to_thread(page, "sessions.html", status=400 if shown["wrong"] else 200, sessions=sessions, more=more, **shown)
+            return page(
+                "sessions.html", status=400, sessions=[], more=False, **shown | {"wrong": {"message": str(error), "hint": error.hint}}
+            )
+        return whole(await self._work(sessions_page, self._listing.live, part, conditions, shown))
 
     async def sessions_json(self, request: Request) -> Response:
         """`{sessions, q, limit, offset, order, has_more}`."""
-        part = _part(request)
-        sessions, more = await self._listing.part(part, _conditions(_filter(request)))
-        return JSONResponse({"sessions": sessions, "q": request.query_params.get("q", ""), **part.record(), "has_more": more})
+        part, conditions = _part(request), _conditions(_filter(request))
+        return as_json(await self._work(sessions_twin, self._listing.live, part, conditions, request.query_params.get("q", "")))
 
     async def rows(self, request: Request) -> Response:
         """Sessions as they change, as rows of the list: `{id, html, place}`."""
         known(request.query_params, ("q",))
         conditions = _conditions(_filter(request))
-        return events(self._watch, lambda kind, session: kind == "session", lambda change: _row(change, conditions))
+        return events(self._watch, lambda kind, session: kind == "session", lambda change: asyncio.to_thread(_row, change, conditions))
+
+
+def sessions_page(log: LogReader, live: list[Record], part: Page, conditions: dict[str, Any], shown: dict[str, Any]) -> str:
+    """The list as a page; `shown` is what else stands on it."""
+    sessions, more = listed(log, live, part, conditions)
+    return render("sessions.html", sessions=sessions, more=more, **shown)
+
+
+def sessions_twin(log: LogReader, live: list[Record], part: Page, conditions: dict[str, Any], q: str) -> bytes:
+    """The list as JSON."""
+    sessions, more = listed(log, live, part, conditions)
+    return encoded({"sessions": sessions, "q": q, **part.record(), "has_more": more})
 
 
 def _row(change: Change, conditions: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from store.query import Wanted
 from store.query import has_text
 from store.reader import LogReader
 from web.query import Page
+from web.reading import Work
 
 Record = dict[str, Any]
 Live = Callable[[], list[Record]]
@@ -19,22 +20,19 @@ Live = Callable[[], list[Record]]
 class Listing:
     """Each record has `live`. `live` is called on the event loop; the log is read off it."""
 
-    def __init__(self, log: LogReader, live: Live) -> None:
+    def __init__(self, log: LogReader, live: Live, work: Work) -> None:
         self._log = log
         self._live = live
+        self._work = work
+
+    @property
+    def live(self) -> list[Record]:
+        """The sessions that run, as they stand now."""
+        return self._live()
 
     async def part(self, page: Page, conditions: dict[str, Any]) -> tuple[list[Record], bool]:
-        """A page of the sessions that fit, and whether there are more; conditions are those of `LogReader.sessions`."""
-        live = {record["id"]: record for record in self._live()}
-        unlogged = await self._unlogged(live, conditions)
-        offset = 0 if unlogged else page.offset
-        logged = await asyncio.to_thread(
-            self._log.sessions, **conditions, limit=page.offset - offset + page.limit + 1, offset=offset, order=page.order
-        )
-        rows = [live.get(record["id"], record) for record in logged] + unlogged
-        rows.sort(key=lambda record: str(record["started_at"]), reverse=page.order == "desc")
-        shown = [{**record, "live": record["id"] in live} for record in rows[page.offset - offset :]]
-        return shown[: page.limit], len(shown) > page.limit
+        """As `listed`."""
+        return await self._work(listed, self._live(), page, conditions)
 
     async def find(self, session: str) -> Record | None:
         """The record with this id, live or past."""
@@ -44,11 +42,17 @@ class Listing:
         found = await asyncio.to_thread(self._log.session, session)
         return None if found is None or found["id"] != session else {**found, "live": False}
 
-    async def _unlogged(self, live: dict[str, Record], conditions: dict[str, Any]) -> list[Record]:
-        """Live sessions that fit and are not in the log, because it keeps no records or cannot be written."""
-        fitting = [record for record in live.values() if fits(record, conditions)]
-        logged = await asyncio.to_thread(lambda: [self._log.session(record["id"]) for record in fitting])
-        return [record for record, found in zip(fitting, logged, strict=True) if found is None]
+
+def listed(log: LogReader, now: list[Record], page: Page, conditions: dict[str, Any]) -> tuple[list[Record], bool]:
+    """A page of the sessions that fit, and whether there are more; conditions are those of `LogReader.sessions`, `now` those that run."""
+    live = {record["id"]: record for record in now}
+    unlogged = [record for record in now if fits(record, conditions) and log.session(record["id"]) is None]
+    offset = 0 if unlogged else page.offset
+    logged = log.sessions(**conditions, limit=page.offset - offset + page.limit + 1, offset=offset, order=page.order)
+    rows = [live.get(record["id"], record) for record in logged] + unlogged
+    rows.sort(key=lambda record: str(record["started_at"]), reverse=page.order == "desc")
+    shown = [{**record, "live": record["id"] in live} for record in rows[page.offset - offset :]]
+    return shown[: page.limit], len(shown) > page.limit
 
 
 def fits(record: Record, conditions: dict[str, Any]) -> bool:

@@ -26,6 +26,7 @@ from store.reader import LogReader
 from store.tables import FINDINGS
 from store.tables import SESSIONS
 from store.tables import TURNS
+from web.reading import Work
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class Change:
 
 @dataclass(eq=False)
 class Onlooker:
-    """One who looks on; `wants` says which changes, and is asked off the event loop."""
+    """One who looks on; `wants` says which changes."""
 
     wants: Callable[[Kind, str | None], bool]
     waiting: asyncio.Queue[Change | None] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
@@ -77,8 +78,9 @@ class TooMany(Exception):
 class Watch:
     """Follows the log while somebody looks on."""
 
-    def __init__(self, log: LogReader) -> None:
+    def __init__(self, log: LogReader, work: Work) -> None:
         self._log = log
+        self._work = work
         self._onlookers: set[Onlooker] = set()
         self._task: asyncio.Task[None] | None = None
         self._beginning = asyncio.Lock()
@@ -109,7 +111,7 @@ class Watch:
     async def _follow(self, new: Follower) -> None:
         while self._onlookers or self._beginning.locked():
             try:
-                changes = await asyncio.to_thread(lambda: list(self._of(new.poll())))
+                changes = await self._changes(await asyncio.to_thread(new.poll))
             except (StoreError, OSError) as error:
                 logger.warning("pages are not told what happens: %s", error)
                 changes = []
@@ -120,19 +122,25 @@ class Watch:
             await asyncio.sleep(POLL_SECONDS)
         self._task = None
 
-    def _of(self, lines: list[Line]) -> Iterator[Change]:
-        wanted = [onlooker.wants for onlooker in list(self._onlookers)]
-        for name, indices in _turns(lines).items():
-            if any(wants("turn", name) for wants in wanted):
-                yield from (Change("turn", name, turn) for turn in self._log.turns(name) if turn["index"] in indices)
-        found = {row["id"]: row["at"] for row in _rows(lines, FINDINGS)}
-        if found:
-            since = datetime.fromisoformat(min(found.values()))
-            listed = self._log.findings(since=since, limit=None, order="asc")
-            yield from (Change("finding", row["session"], row) for row in listed if row["id"] in found)
-        for name in dict.fromkeys(row["id"] for row in _rows(lines, SESSIONS)):
-            if (record := self._log.session(name)) is not None:
-                yield Change("session", name, {**record, "live": record["ended_at"] is None})
+    async def _changes(self, lines: list[Line]) -> list[Change]:
+        """What the lines say, with the records as they are now; nothing is read where nobody wants it."""
+        wanted = [onlooker.wants for onlooker in self._onlookers]
+        turns = {name: found for name, found in _turns(lines).items() if any(wants("turn", name) for wants in wanted)}
+        findings = {row["id"]: row["at"] for row in _rows(lines, FINDINGS) if any(wants("finding", row.get("session")) for wants in wanted)}
+        sessions = [
+            name for name in dict.fromkeys(row["id"] for row in _rows(lines, SESSIONS)) if any(wants("session", name) for wants in wanted)
+        ]
+        return await self._work(changes, turns, findings, sessions) if turns or findings or sessions else []
+
+
+def changes(log: LogReader, turns: dict[str, set[int]], findings: dict[str, str], sessions: list[str]) -> list[Change]:
+    """Turns by session and index, findings by id with their time, and sessions, as they are now."""
+    found = [Change("turn", name, turn) for name, indices in turns.items() for turn in log.turns(name) if turn["index"] in indices]
+    if findings:
+        listed = log.findings(since=datetime.fromisoformat(min(findings.values())), limit=None, order="asc")
+        found += [Change("finding", row["session"], row) for row in listed if row["id"] in findings]
+    records = [record for name in sessions if (record := log.session(name)) is not None]
+    return found + [Change("session", record["id"], {**record, "live": record["ended_at"] is None}) for record in records]
 
 
 def _rows(lines: Iterable[Line], table: str) -> Iterator[Record]:

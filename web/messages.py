@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from itertools import islice
 from typing import Any
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.responses import Response
 from starlette.routing import Route
 
 from store.folding import Folded
 from store.folding import folded
-from store.framereader import Frames
 from store.frames import row
+from store.reader import LogReader
 from web.answers import Refused
-from web.events import Read
 from web.events import why_not
 from web.query import known
+from web.reading import Work
+from web.rendering import as_json
+from web.rendering import encoded
 from web.sound import Find
 
 MOST_ROWS: Final = 50_000
@@ -30,8 +30,8 @@ _MOST_DIGITS: Final = 18
 class Messages:
     """The routes of messages below a session's page."""
 
-    def __init__(self, read: Read, find: Find) -> None:
-        self._read = read
+    def __init__(self, find: Find, work: Work) -> None:
+        self._work = work
         self._find = find
         self.routes = [
             Route("/sessions/{id}/messages.json", self.list),
@@ -44,31 +44,48 @@ class Messages:
         `fold=no` folds nothing. `gap` is since the row before; `more` where there are more rows than a page can hold.
         """
         known(request.query_params, ("fold",))
-        frames = await self._of(request)
+        record = await self._find(request.path_params["id"])
         most = 1 if request.query_params.get("fold") == "no" else None
-        found = await asyncio.to_thread(lambda: list(islice(folded(frames.events(), most=most), MOST_ROWS + 1)))
-        rows, before = [], 0
-        for one in found[:MOST_ROWS]:
-            rows.append(_row(one, one.first.at - before))
-            before = one.last.at
-        return JSONResponse({"rows": rows, "more": len(found) > MOST_ROWS})
+        return _answer(record, await self._work(rows, record["id"], bool(record.get("events")), most))
 
     async def one(self, request: Request) -> Response:
         """The message with a number, with all its fields."""
-        frames = await self._of(request)
         number = request.path_params["n"]
-        known_number = number.isascii() and number.isdigit() and len(number) < _MOST_DIGITS
-        event = await asyncio.to_thread(frames.event, int(number)) if known_number else None
-        if event is None:
-            raise Refused(404, f"there is no message {number[:40]!r}", code="unknown_message")
-        return JSONResponse(row(event))
-
-    async def _of(self, request: Request) -> Frames:
         record = await self._find(request.path_params["id"])
-        frames = await asyncio.to_thread(self._read, record["id"])
-        if frames is None or not (frames.readable or record.get("events")):
-            raise Refused(404, f"session {record['id']}: {why_not(frames)}", code="no_events")
-        return frames
+        known_number = number.isascii() and number.isdigit() and len(number) < _MOST_DIGITS
+        found = await self._work(message, record["id"], bool(record.get("events")), int(number) if known_number else 0)
+        if found is None:
+            raise Refused(404, f"there is no message {number[:40]!r}", code="unknown_message")
+        return _answer(record, found)
+
+
+def _answer(record: dict[str, Any], found: bytes | str) -> Response:
+    """What was read, or why it was not."""
+    if isinstance(found, str):
+        raise Refused(404, f"session {record['id']}: {found}", code="no_events")
+    return as_json(found)
+
+
+def rows(log: LogReader, session: str, recorded: bool, most: int | None) -> bytes | str:
+    """The list as JSON, at most so many messages in a row; or why there is none."""
+    frames = log.frames(session)
+    if frames is None or not (frames.readable or recorded):
+        return why_not(frames)
+    made, before = [], 0
+    found = folded(frames.events(), most=most)
+    for one in islice(found, MOST_ROWS):
+        made.append(_row(one, one.first.at - before))
+        before = one.last.at
+    return encoded({"rows": made, "more": next(found, None) is not None})
+
+
+def message(log: LogReader, session: str, recorded: bool, number: int) -> bytes | str | None:
+    """A message as JSON; or why there are none, None where only this one is not there."""
+    frames = log.frames(session)
+    if frames is None or not (frames.readable or recorded):
+        return why_not(frames)
+    event = frames.event(number)
+    return None if event is None else encoded(row(event))
 
 
 def _row(found: Folded, gap: int) -> list[Any]:

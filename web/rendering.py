@@ -144,7 +144,22 @@ def render(template: str, **values: Any) -> str:
 
 def page(template: str, *, status: int = 200, **values: Any) -> Response:
     """A whole page."""
-    return HTMLResponse(render(template, **values, status=status), status, {"content-security-policy": POLICY})
+    return whole(render(template, **values, status=status), status)
+
+
+def whole(html: str, status: int = 200) -> Response:
+    """A page that was put together."""
+    return HTMLResponse(html, status, {"content-security-policy": POLICY})
+
+
+def encoded(value: Any) -> bytes:
+    """As the JSON of an answer."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+def as_json(body: bytes) -> Response:
+    """An answer of `encoded`."""
+    return Response(body, media_type="application/json")
 
 
 def wants_page(headers: Headers) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC
 from datetime import datetime
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
-from starlette.responses import JSONResponse
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -20,8 +18,11 @@ from web.live import Change
 from web.live import Watch
 from web.query import known
 from web.query import page as part_of
-from web.rendering import page
+from web.reading import Work
+from web.rendering import as_json
+from web.rendering import encoded
 from web.rendering import render
+from web.rendering import whole
 from web.sound import STATES
 from web.sound import Find
 from web.stream import events
@@ -38,8 +39,8 @@ AT_ONCE: Final = 100
 class SessionPage:
     """`find` gives the record of a session, live or past."""
 
-    def __init__(self, log: LogReader, find: Find, watch: Watch) -> None:
-        self._log = log
+    def __init__(self, find: Find, watch: Watch, work: Work) -> None:
+        self._work = work
         self._find = find
         self._watch = watch
         self.routes = [
@@ -52,59 +53,76 @@ class SessionPage:
 
     async def page(self, request: Request) -> Response:
         session = await self._find(request.path_params["id"])
-        return await asyncio.to_thread(self._page, session)
+        return whole(await self._work(whole_page, session))
 
     async def json(self, request: Request) -> Response:
         """`{session, turns, findings}`."""
         session = await self._find(request.path_params["id"])
-        turns, findings = await asyncio.to_thread(self._read, session)
-        return JSONResponse({"session": session, "turns": turns, "findings": [native(finding) for finding in findings]})
+        return as_json(await self._work(twin, session))
 
     async def timeline(self, request: Request) -> Response:
         """As `web.timeline.timeline`."""
         session = await self._find(request.path_params["id"])
-        return JSONResponse(await asyncio.to_thread(lambda: timeline(session, *self._read(session), datetime.now(UTC))))
+        return as_json(await self._work(lanes, session))
 
     async def turns(self, request: Request) -> Response:
         """A part of the turns as a part of the page."""
         known(request.query_params, ("limit", "offset"))
         part = part_of(request.query_params, "asc")
         session = await self._find(request.path_params["id"])
-        return HTMLResponse(await asyncio.to_thread(self._turns, session, part.offset, part.limit))
+        return HTMLResponse(await self._work(some_turns, session, part.offset, part.limit))
 
     async def live(self, request: Request) -> Response:
         """What happens in the session, as parts of the page: `{html}`, of a turn also its `index`."""
         session = await self._find(request.path_params["id"])
-        return events(self._watch, lambda kind, name: name == session["id"], lambda change: self._changed(session, change))
+        return events(self._watch, lambda kind, name: name == session["id"], lambda change: self._work(changed, session, change))
 
-    def _page(self, session: Record) -> Response:
-        turns, findings = self._read(session)
-        part = shown(session, turns[:AT_ONCE], findings)
-        sound = STATES[(session.get("recording") or {}).get("state")] if not _has_sound(session) else ""
-        return page("session.html", session=session, turns=part, findings=timed(session, findings), count=len(turns), sound=sound)
 
-    def _turns(self, session: Record, offset: int, limit: int) -> str:
-        turns, findings = self._read(session)
-        part = shown(session, turns[offset : offset + limit], findings)
-        return "".join(render("turn.html", turn=turn) for turn in part)
+def whole_page(log: LogReader, session: Record) -> str:
+    """The page as HTML."""
+    turns, findings = _read(log, session)
+    part = shown(session, turns[:AT_ONCE], findings)
+    sound = STATES[(session.get("recording") or {}).get("state")] if not _has_sound(session) else ""
+    return render("session.html", session=session, turns=part, findings=timed(session, findings), count=len(turns), sound=sound)
 
-    def _changed(self, session: Record, change: Change) -> Record:
-        match change.kind:
-            case "session":
-                return {"html": render("session_head.html", session=change.record), "ended": change.record["ended_at"] is not None}
-            case "turn":
-                (turn,) = shown(session, [change.record], self._findings(session))
-                return {"html": render("turn.html", turn=turn), "index": change.record["index"]}
-            case "finding":
-                return {"html": render("findings_list.html", findings=timed(session, [change.record]))}
 
-    def _read(self, session: Record) -> tuple[list[Record], list[Record]]:
-        return self._log.turns(session["id"]), self._findings(session)
+def twin(log: LogReader, session: Record) -> bytes:
+    """All of it as JSON."""
+    turns, findings = _read(log, session)
+    return encoded({"session": session, "turns": turns, "findings": [native(finding) for finding in findings]})
 
-    def _findings(self, session: Record) -> list[Record]:
-        """Those of the session, in order; a finding stands in the file of its own day."""
-        since = datetime.fromisoformat(session["started_at"])
-        return self._log.findings(session_id=session["id"], since=since, limit=None, order="asc")
+
+def lanes(log: LogReader, session: Record) -> bytes:
+    """The timeline as JSON."""
+    return encoded(timeline(session, *_read(log, session), datetime.now(UTC)))
+
+
+def some_turns(log: LogReader, session: Record, offset: int, limit: int) -> str:
+    """Turns as HTML."""
+    turns, findings = _read(log, session)
+    return "".join(render("turn.html", turn=turn) for turn in shown(session, turns[offset : offset + limit], findings))
+
+
+def changed(log: LogReader, session: Record, change: Change) -> Record:
+    """What is told of a change."""
+    match change.kind:
+        case "session":
+            return {"html": render("session_head.html", session=change.record), "ended": change.record["ended_at"] is not None}
+        case "turn":
+            (turn,) = shown(session, [change.record], _findings(log, session))
+            return {"html": render("turn.html", turn=turn), "index": change.record["index"]}
+        case "finding":
+            return {"html": render("findings_list.html", findings=timed(session, [change.record]))}
+
+
+def _read(log: LogReader, session: Record) -> tuple[list[Record], list[Record]]:
+    return log.turns(session["id"]), _findings(log, session)
+
+
+def _findings(log: LogReader, session: Record) -> list[Record]:
+    """Those of the session, in order; a finding stands in the file of its own day."""
+    since = datetime.fromisoformat(session["started_at"])
+    return log.findings(session_id=session["id"], since=since, limit=None, order="asc")
 
 
 def _has_sound(session: Record) -> bool:

@@ -26,6 +26,7 @@ from rules.policy import Policy
 from store.clock import stamp
 from store.reader import LogReader
 from web.query import known
+from web.reading import Work
 from web.rendering import page
 
 Record = dict[str, Any]
@@ -39,8 +40,8 @@ DAYS: Final = 7
 class State:
     """`numbers` and `active` are called on the event loop."""
 
-    def __init__(self, log: LogReader, numbers: Numbers, active: Active) -> None:
-        self._log = log
+    def __init__(self, numbers: Numbers, active: Active, work: Work) -> None:
+        self._work = work
         self._numbers = numbers
         self._active = active
         self.routes = [
@@ -68,7 +69,7 @@ class State:
     async def _rules(self, request: Request) -> Record:
         known(request.query_params, ())
         rules, generation = self._active(), self._numbers().generation
-        hits = await asyncio.to_thread(self._hits)
+        hits = await self._work(hits_of_policies)
         return {
             "generation": generation,
             "days": DAYS,
@@ -77,22 +78,6 @@ class State:
             "keys": [_shown(key, "hash") for key in rules.keys],
             "log": _shown(rules.log),
         }
-
-    def _hits(self) -> dict[str, Record]:
-        """Of each policy: how often it was enforced and watched by action, in how many sessions, and when last."""
-        now = datetime.now(UTC)
-        first = datetime(now.year, now.month, now.day, tzinfo=UTC) - timedelta(days=DAYS - 1)
-        hits: dict[str, Record] = {}
-        sessions: dict[str, set[str]] = {}
-        for finding in self._log.findings(since=first, kind="policy", limit=None, order="asc"):
-            name = str(finding["policy"])
-            made = hits.setdefault(name, {"count": 0, "days": Counter()})
-            made["count"] += 1
-            made["last"] = finding["at"]
-            made["days"][finding["at"][:10]] += 1
-            sessions.setdefault(name, set()).add(str(finding["session"]))
-        days = [stamp(first + timedelta(days=number))[:10] for number in range(DAYS)]
-        return {name: {**made, "days": [made["days"][day] for day in days], "sessions": len(sessions[name])} for name, made in hits.items()}
 
     def _health(self, request: Request) -> Record:
         known(request.query_params, ())
@@ -110,6 +95,23 @@ class State:
             },
             "workers": [dict(worker) for worker in now.workers],
         }
+
+
+def hits_of_policies(log: LogReader) -> dict[str, Record]:
+    """Of each policy: how often it was enforced and watched by action, in how many sessions, and when last."""
+    now = datetime.now(UTC)
+    first = datetime(now.year, now.month, now.day, tzinfo=UTC) - timedelta(days=DAYS - 1)
+    hits: dict[str, Record] = {}
+    sessions: dict[str, set[str]] = {}
+    for finding in log.findings(since=first, kind="policy", limit=None, order="asc"):
+        name = str(finding["policy"])
+        made = hits.setdefault(name, {"count": 0, "days": Counter()})
+        made["count"] += 1
+        made["last"] = finding["at"]
+        made["days"][finding["at"][:10]] += 1
+        sessions.setdefault(name, set()).add(str(finding["session"]))
+    days = [stamp(first + timedelta(days=number))[:10] for number in range(DAYS)]
+    return {name: {**made, "days": [made["days"][day] for day in days], "sessions": len(sessions[name])} for name, made in hits.items()}
 
 
 def _policy(policy: Policy, hits: Record) -> Record:

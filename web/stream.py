@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from collections.abc import Awaitable
 from collections.abc import Callable
 from typing import Final
 
@@ -23,8 +24,8 @@ from web.query import known
 BEAT_SECONDS: Final = 15.0
 """A comment that often, so that a reader that is gone is noticed."""
 
-Shape = Callable[[Change], object]
-"""What is sent of a change, as JSON; None for nothing. Called off the event loop."""
+Shape = Callable[[Change], Awaitable[object]]
+"""What is sent of a change, as JSON; None for nothing."""
 
 
 def events(watch: Watch, wants: Callable[[Kind, str | None], bool], shape: Shape) -> Response:
@@ -54,7 +55,7 @@ async def _told(onlooker: Onlooker, shape: Shape) -> AsyncIterator[str]:
         if change is None:
             yield _event("cut", {})
             return
-        made = await asyncio.to_thread(shape, change)
+        made = await shape(change)
         if made is not None:
             yield _event(change.kind, made)
 
@@ -67,4 +68,8 @@ async def everything(request: Request, watch: Watch) -> Response:
     """`GET /api/live`: sessions, turns and findings as their records, or those of one session."""
     known(request.query_params, ("session_id",))
     only = request.query_params.get("session_id")
-    return events(watch, lambda kind, session: only in (None, session), lambda change: change.record)
+    return events(watch, lambda kind, session: only in (None, session), _record)
+
+
+async def _record(change: Change) -> object:
+    return change.record

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
+from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from rules.model import Rules
 from store.reader import LogReader
 from web.control import make_app
 from web.guard import Guard
+from web.reading import Work
 
 TOKEN = "t0ken"
 DAY = "2026-11-21"
@@ -81,6 +84,21 @@ def turn(index: int, **more: Any) -> Record:
     return made | more
 
 
+def numbers() -> Snapshot:
+    """One session is open; every other number is 0."""
+    known = {"active": {"websocket": 1}, "ended_total": {}, "held": Delays(), "generation": 1, "spans": {}, "workers": []}
+    return Snapshot(**{field.name: known.get(field.name, 0) for field in fields(Snapshot)})
+
+
+def here(log: Any) -> Work:
+    """Reads in this process, which tests need no other one for."""
+
+    async def work(function: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        return await asyncio.to_thread(function, log, *given, **named)
+
+    return work
+
+
 @dataclass
 class Port:
     """A control port that answers; `live` are the sessions that run."""
@@ -96,16 +114,18 @@ class Port:
         return f"{self.address}/?token={TOKEN}"
 
     def app(self, token: str = TOKEN) -> Guard:
+        log = LogReader(self.data)
         return make_app(
-            LogReader(self.data),
+            log,
             lambda: self.live,
             token,
             self._kill,
             kill_key=lambda key: [],
             note=lambda refused: None,
-            numbers=lambda: Snapshot({"websocket": 1}, 0, {}, Delays(), 1, False, 0, 0, 0, []),
+            numbers=numbers,
             rules=lambda: self.rules,
             gateway="127.0.0.1:8787",
+            work=here(log),
         )
 
     def _kill(self, session: str) -> bool:

@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from portserver import here
+from portserver import numbers
 
-from addons.figures import Snapshot
 from addons.floods import Refused
-from realtime.gates.delays import Delays
 from rules.model import Rules
 from store.days import file_of
 from store.days import folder_of
@@ -86,10 +86,6 @@ class Proxy:
         return [record["id"] for record in self.now if record["principal"] == key]
 
 
-def numbers() -> Snapshot:
-    return Snapshot({"websocket": 1}, 0, {}, Delays(), 1, False, 0, 0, 0, [])
-
-
 @pytest.fixture
 def proxy() -> Proxy:
     return Proxy()
@@ -133,6 +129,7 @@ async def client(log: LogReader, proxy: Proxy) -> AsyncIterator[httpx.AsyncClien
         numbers=numbers,
         rules=lambda: Rules(version=1),
         gateway="127.0.0.1:8787",
+        work=here(log),
         hosts=("voice.internal",),
     )
     server = Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))

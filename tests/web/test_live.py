@@ -13,6 +13,7 @@ import httpx
 import pytest
 from portserver import TOKEN
 from portserver import Port
+from portserver import here
 from portserver import served
 from portserver import session
 from portserver import turn
@@ -173,7 +174,7 @@ def test_who_does_not_keep_up_is_cut() -> None:
 
 
 async def test_only_so_many_look_on_and_without_anybody_nothing_is_followed(tmp_path: Path) -> None:
-    watch = Watch(LogReader(tmp_path))
+    watch = Watch(log := LogReader(tmp_path), here(log))
     contexts = [watch.joined(lambda kind, session: True) for _ in range(MOST_ONLOOKERS)]
     for context in contexts:
         await context.__aenter__()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from portserver import TOKEN
 from portserver import Port
+from portserver import here
 from portserver import session
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -18,7 +19,6 @@ from store.days import file_of
 from store.days import folder_of
 from store.frames import Event
 from store.frames import Found
-from store.query import Order
 from store.table import AppendDB
 from web.answers import Refused
 from web.messages import Messages
@@ -42,11 +42,16 @@ class Recorded:
 
     readable, erased, unreadable = True, False, 0
 
-    def events(self, wanted: object = None, *, order: Order = "asc", offset: int = 0) -> list[Event]:
-        return EVENTS[offset:]
+    def events(self) -> list[Event]:
+        return EVENTS
 
     def event(self, number: int) -> Event | None:
         return next((event for event in EVENTS if event.n == number), None)
+
+
+class Log:
+    def frames(self, session: str) -> Recorded:
+        return Recorded()
 
 
 def client() -> TestClient:
@@ -57,10 +62,7 @@ def client() -> TestClient:
         assert isinstance(error, Refused)
         return error.answer
 
-    def read(name: str) -> Any:
-        return Recorded()
-
-    return TestClient(Starlette(routes=Messages(read, find).routes, exception_handlers={Refused: refused}))
+    return TestClient(Starlette(routes=Messages(find, here(Log())).routes, exception_handlers={Refused: refused}))
 
 
 def test_pieces_of_one_thing_are_one_row() -> None:

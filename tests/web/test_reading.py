@@ -1,0 +1,90 @@
+"""Reading beside the traffic: functions run with the log in other processes, faults are told, nothing stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from portserver import DAY
+from portserver import session
+from waiting import eventually
+
+from store.days import file_of
+from store.days import folder_of
+from store.errors import LogUnavailable
+from store.reader import LogReader
+from store.table import AppendDB
+from web.listing import listed
+from web.query import Page
+from web.reading import PROCESSES
+from web.reading import Readers
+
+
+@pytest.fixture
+async def readers(tmp_path: Path) -> AsyncIterator[Readers]:
+    with AppendDB(file_of(folder_of(tmp_path), DAY)) as database:
+        database.table("sessions").insert_multiple([session(1), session(2)])
+    made = Readers(tmp_path)
+    yield made
+    made.close()
+    await eventually(lambda: children() == [])
+
+
+def children() -> list[int]:
+    """The processes that read."""
+    return [
+        child.pid for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE and "web.reading" in child.cmdline()
+    ]
+
+
+async def ids(readers: Readers, now: list[dict[str, Any]] | None = None) -> list[str]:
+    rows, _ = await readers.work(listed, now or [], Page(10, 0, "desc"), {})
+    return [row["id"] for row in rows]
+
+
+async def test_a_function_gets_the_log_and_what_is_given(readers: Readers) -> None:
+    assert await ids(readers, [session(3, ended_at=None)]) == ["ses_3", "ses_2", "ses_1"]
+    assert await readers.work(LogReader.session, "ses_2") == session(2)
+
+
+async def test_it_sees_what_is_written_later(readers: Readers, tmp_path: Path) -> None:
+    assert await ids(readers) == ["ses_2", "ses_1"]
+    with AppendDB(file_of(folder_of(tmp_path), DAY)) as database:
+        database.table("sessions").insert(session(4))
+    assert await ids(readers) == ["ses_4", "ses_2", "ses_1"]
+
+
+async def test_so_many_at_once_and_no_more(readers: Readers) -> None:
+    assert children() == []
+    found = await asyncio.gather(*(ids(readers) for _ in range(8)))
+    assert found == [["ses_2", "ses_1"]] * 8
+    assert len(children()) <= PROCESSES
+
+
+async def test_faults_of_the_log_are_told(readers: Readers) -> None:
+    with pytest.raises(LogUnavailable, match="fits 2 sessions"):
+        await readers.work(LogReader.session, "ses")
+    assert await ids(readers) == ["ses_2", "ses_1"]
+
+
+async def test_one_that_dies_is_replaced(readers: Readers) -> None:
+    await ids(readers)
+    (process,) = children()
+    os.kill(process, signal.SIGKILL)
+    with pytest.raises(LogUnavailable, match="ended"):
+        await ids(readers)
+    assert await ids(readers) == ["ses_2", "ses_1"]
+
+
+async def test_one_that_nobody_waits_for_is_ended(readers: Readers) -> None:
+    task = asyncio.create_task(ids(readers))
+    await eventually(children)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert await ids(readers) == ["ses_2", "ses_1"]

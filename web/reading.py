@@ -1,0 +1,121 @@
+"""Reading the log for pages, in processes of their own: however much a page looks at, no frame waits for it.
+
+They are started when the first page is asked for, of a lower priority, and end with the proxy, however that ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pickle
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from typing import BinaryIO
+from typing import Concatenate
+from typing import Final
+from typing import Protocol
+
+from store.errors import LogUnavailable
+from store.errors import StoreError
+from store.reader import LogReader
+
+logger = logging.getLogger(__name__)
+
+PROCESSES: Final = 2
+LONGEST_SECONDS: Final = 60.0
+"""For one page; a process that takes longer is ended."""
+
+_ROOT: Final = Path(__file__).resolve().parents[1]
+_HEAD: Final = 8
+_NICE: Final = 5
+
+
+class Work(Protocol):
+    """Calls a function of a module with the log and arguments, off the event loop. Raises StoreError."""
+
+    async def __call__[**P, R](self, function: Callable[Concatenate[LogReader, P], R], *given: P.args, **named: P.kwargs) -> R: ...
+
+
+class Readers:
+    """Processes that read the log of a data folder."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data.resolve()
+        self._free = asyncio.Semaphore(PROCESSES)
+        self._idle: list[asyncio.subprocess.Process] = []
+        self._all: set[asyncio.subprocess.Process] = set()
+
+    async def work[**P, R](self, function: Callable[Concatenate[LogReader, P], R], *given: P.args, **named: P.kwargs) -> R:
+        """As `Work`; arguments and result go through a pipe."""
+        async with self._free:
+            process = self._idle.pop() if self._idle else await self._started()
+            try:
+                async with asyncio.timeout(LONGEST_SECONDS):
+                    done, result = await _asked(process, pickle.dumps((function, given, named)))
+            except BaseException as error:
+                self._end(process)
+                if isinstance(error, asyncio.IncompleteReadError | TimeoutError | OSError):
+                    raise LogUnavailable("the process that reads it ended, or took too long") from error
+                raise
+            self._idle.append(process)
+        if not done:
+            raise LogUnavailable(result)
+        made: R = result
+        return made
+
+    def close(self) -> None:
+        """End them all; what they were doing is not finished."""
+        for process in list(self._all):
+            self._end(process)
+
+    async def _started(self) -> asyncio.subprocess.Process:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "web.reading", str(self._data)),
+            cwd=_ROOT,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._all.add(process)
+        return process
+
+    def _end(self, process: asyncio.subprocess.Process) -> None:
+        self._all.discard(process)
+        with suppress(ProcessLookupError):
+            process.kill()
+
+
+async def _asked(process: asyncio.subprocess.Process, question: bytes) -> tuple[bool, Any]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(len(question).to_bytes(_HEAD, "big") + question)
+    await process.stdin.drain()
+    size = int.from_bytes(await process.stdout.readexactly(_HEAD), "big")
+    answer: tuple[bool, Any] = pickle.loads(await process.stdout.readexactly(size))  # noqa: S301 - from a process of ours
+    return answer
+
+
+def serve(data: Path, questions: BinaryIO, answers: BinaryIO) -> None:
+    """Answer questions until there are none any more."""
+    log = LogReader(data)
+    while len(head := questions.read(_HEAD)) == _HEAD:
+        answer = pickle.dumps(_answered(log, questions.read(int.from_bytes(head, "big"))))
+        answers.write(len(answer).to_bytes(_HEAD, "big") + answer)
+        answers.flush()
+
+
+def _answered(log: LogReader, question: bytes) -> tuple[bool, Any]:
+    function, given, named = pickle.loads(question)  # noqa: S301 - from the process that started this one
+    try:
+        return True, function(log, *given, **named)
+    except (StoreError, OSError) as error:
+        return False, str(error)
+
+
+if __name__ == "__main__":
+    os.nice(_NICE)
+    serve(Path(sys.argv[1]), sys.stdin.buffer, sys.stdout.buffer)
