@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Final
 from typing import NamedTuple
 
 from addons.tap import Tap
+from addons.telemetry import Telemetry
 from realtime.gates.delays import Delays
 from realtime.session import Session
 
@@ -44,6 +46,9 @@ class Snapshot:
     """Lines that wait to be written."""
     log_errors_total: int
     log_dropped_total: int
+    spans: Mapping[str, int]
+    """Spans for a collector by what became of them since the start: sent, dropped, failed."""
+    spans_waiting: int
     workers: Sequence[Mapping[str, Any]]
     """As `Sidecar.health`."""
 
@@ -57,9 +62,10 @@ TRANSPORTS: Final = ("websocket", "webrtc")
 class Figures:
     """Counts sessions as they end; `health` tells of the sidecar's workers."""
 
-    def __init__(self, tap: Tap, health: Health) -> None:
+    def __init__(self, tap: Tap, health: Health, telemetry: Telemetry) -> None:
         self._tap = tap
         self._health = health
+        self._telemetry = telemetry
         self._ended: Counter[End] = Counter()
         self._held = Delays()
         """Of sessions that are over."""
@@ -79,6 +85,8 @@ class Figures:
             log_waiting=log.waiting_lines,
             log_errors_total=log.errors,
             log_dropped_total=log.dropped,
+            spans=asdict(self._telemetry.counts),
+            spans_waiting=self._telemetry.waiting,
             workers=self._health(),
         )
 

@@ -49,6 +49,7 @@ def session_for(
     now = time.monotonic()
     key, target, config, looks_on = caller.key, admitted.target, admitted.config, admitted.call
     headers = flow.request.headers
+    secrets = Secrets(Secret((admitted.account.credential or "").encode()), Secret(_shown_here(caller)))
     return Session(
         id=f"ses_{int(time.time() * 1000):011x}{token_hex(5)}",
         door=door_of(flow),
@@ -69,12 +70,7 @@ def session_for(
         prices=tap.generation.prices,
         aliases=config.models,
         grouping=grouping(headers.get("baggage", "")),
-        client=Client(
-            address=flow.client_conn.peername[0] if flow.client_conn.peername else "",
-            agent=headers.get("user-agent", "")[:_SHOWN],
-            origin=headers.get("origin", "")[:_SHOWN] or None,
-            path=flow.request.path.partition("?")[0][:_SHOWN],
-        ),
+        client=_client(flow, secrets),
         forbidden=Standing(tap, caller, admitted),
         token=caller.token.id if caller.token is not None else None,
         consents=consents(caller.presented.headers, caller.presented.query) or (caller.token is not None and caller.token.consents),
@@ -82,8 +78,22 @@ def session_for(
         transport="webrtc" if link is not None else "websocket",
         call=link or (replace(looks_on.link, mode="sideband") if looks_on is not None else None),
         gates=gates_for(tap, admitted, upstream),
-        secrets=Secrets(Secret((admitted.account.credential or "").encode()), Secret(_shown_here(caller))),
+        secrets=secrets,
         watch=watch_for(tap, key, target, _in_force(caller, link, admitted)),
+    )
+
+
+def _client(flow: http.HTTPFlow, secrets: Secrets) -> Client:
+    """Who asks, as it says; credentials in what it says are blanked."""
+
+    def shown(text: str) -> str:
+        return secrets.upstream.blanked_text(secrets.client.blanked_text(text))[:_SHOWN]
+
+    return Client(
+        address=flow.client_conn.peername[0] if flow.client_conn.peername else "",
+        agent=shown(flow.request.headers.get("user-agent", "")),
+        origin=shown(flow.request.headers.get("origin", "")) or None,
+        path=shown(flow.request.path.partition("?")[0]),
     )
 
 

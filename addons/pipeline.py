@@ -52,6 +52,7 @@ from addons.simulator import LocalSimulator
 from addons.sounds import Sounds
 from addons.tap import Settings
 from addons.tap import Tap
+from addons.telemetry import Telemetry
 from addons.tokens import TokenRing
 from addons.unattended import Unattended
 from addons.watching import Allowing
@@ -111,6 +112,7 @@ class Pipeline:
         meter = Meter(tap)
         tap.over.append(partial(bill, tap.log))
         self.retention = Retention(tap, self.sounds)
+        self.telemetry = Telemetry(tap)
         self.sessions = Sessions(tap, self._hooks(tap), self.sounds, meter, self.recorders)
         self.gating.show = self.sessions.inspection.show
         admission = Admission(tap, Room(tap, meter), self.simulator.url)
@@ -118,7 +120,7 @@ class Pipeline:
         deadlines = Deadlines(tap)
         self.sidecar = Sidecar(self._worker_config, self._call_event, self._calls_lost)
         self.gating.sound = self.sidecar.sound
-        self.figures = Figures(tap, self.sidecar.health)
+        self.figures = Figures(tap, self.sidecar.health, self.telemetry)
         sideband = Sideband(tap, dialling, gateway_address)
         self.calls = Calls(tap, admission, dialling, self.sidecar, sideband, self.sounds, policing)
         self.sessions.reason = policing.reason
@@ -140,6 +142,7 @@ class Pipeline:
             self.sounds,
             self.recorders,
             self.retention,
+            self.telemetry,
             CorsHeaders(),
             Answered(deadlines),
         ]
@@ -157,6 +160,7 @@ class Pipeline:
         await self.sessions.drain()
         await self.calls.drain()
         await self.recorders.drain()
+        await self.telemetry.drain()
         await self.retention.drain()
         await self.sounds.drain()
         await self.simulator.stop()

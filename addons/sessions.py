@@ -221,7 +221,10 @@ class Sessions:
         turns = session.turns_to_write()
         content, marked = keeps_texts(self.tap.rules), session.marked if blanks_texts(self.tap.rules) else None
         for turn in turns:
-            write(self.tap.log.turn_written, turn.record(content=content, marked=marked))
+            record = turn.record(content=content, marked=marked)
+            write(self.tap.log.turn_written, record)
+            for told in self.tap.turned:
+                told(session, record)
         if turns and session.id in self.tap.live:
             self._write_progress(session, now)
 

@@ -25,6 +25,7 @@ from realtime.prices import PriceBook
 from realtime.session import Session
 from rules.access import Key
 from rules.model import Rules
+from store.lines import Row
 from store.log import Log
 
 Door = Literal["gateway", "intercept"]
@@ -84,6 +85,8 @@ class Tap:
     """What our own sidecar opens the events of a call with."""
     over: list[Callable[[Session], None]] = field(default_factory=list)
     """Who is told of each session that ended, or that did not come about."""
+    turned: list[Callable[[Session, Row], None]] = field(default_factory=list)
+    """Who is told of each turn as it is written; an amended one is told again."""
     pages: frozenset[str] = frozenset()
     """Origins of the control port, whose own pages may call."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)

@@ -30,6 +30,7 @@ KINDS: Final[dict[str, Kind]] = {
     "VT110": Kind(FAILED, "The messages of this session were not recorded, or not with what was in them, or they were erased."),
     "VT111": Kind(FAILED, "The file to write to is there already, or cannot be written."),
     "VT112": Kind(FAILED, "No sound was recorded, or it is gone, or it is too long for a page."),
+    "VT113": Kind(FAILED, "A collector of OpenTelemetry cannot be reached, or did not take what it was sent."),
 }
 """Every code a command can fail with; docs/cli.md lists them."""
 

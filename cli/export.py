@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from cli.exportotlp import otlp
 from cli.exportrecords import csv
 from cli.exportrecords import jsonl
 from cli.exportsession import har
@@ -19,3 +20,4 @@ export.command()(csv)
 export.command()(har)
 export.command()(html)
 export.command()(wav)
+export.command()(otlp)

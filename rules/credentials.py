@@ -50,6 +50,17 @@ def unresolved(rules: Rules, env: Mapping[str, str], read_file: ReadFile) -> tup
     return tuple(found)
 
 
+def lacking_headers(rules: Rules, env: Mapping[str, str], read_file: ReadFile) -> list[tuple[str, str]]:
+    """The headers of the collector whose secret is not there, each with the reason."""
+    found = []
+    for header, reference in (rules.otel.headers if rules.otel is not None else {}).items():
+        try:
+            read_secret(reference, env, read_file)
+        except Unresolved as error:
+            found.append((header, str(error)))
+    return found
+
+
 def _from_env(name: str, env: Mapping[str, str], _: ReadFile) -> str:
     if name not in env:
         raise Unresolved(f"the environment variable {name} is not set")

@@ -18,6 +18,7 @@ from rules.check import GENERAL
 from rules.check import Checked
 from rules.check import prune
 from rules.credentials import ReadFile
+from rules.credentials import lacking_headers
 from rules.credentials import unresolved
 from rules.diagnostics import Diagnostic
 from rules.files import private_reader
@@ -129,6 +130,8 @@ def _check_secrets(checked: Checked, env: Mapping[str, str], read_file: ReadFile
     for missing in unresolved(checked.rules, env, read_file or (lambda _: "unread")):
         message = f"{missing.reason}, so the provider {missing.provider!r} cannot be used"
         checked.report.add(("providers", missing.provider, "credential"), "VT021", message)
+    for header, reason in lacking_headers(checked.rules, env, read_file or (lambda _: "unread")):
+        checked.report.add(("otel", "headers", header), "VT021", f"{reason}, so the collector gets nothing", severity="warning")
     source, _, name = checked.rules.log.store.partition(":")
     if source == "env" and not env.get(name):
         checked.report.add(("log", "store"), "VT021", f"the environment variable {name} is not set, so the log has no place")

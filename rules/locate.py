@@ -120,7 +120,7 @@ class Reporter:
 def mask_secrets(document: Document) -> None:
     """Hides in the kept lines every value that stands where only a reference to a secret may stand."""
     for path, value in _scalars(document.value, ()):
-        if path and is_literal_secret(str(path[-1]), value):
+        if path and is_literal_secret(path, value):
             place = document.places[path]
             mask_span(document.lines, place.start, place.end)
 
@@ -146,7 +146,7 @@ def _subject(path: Path) -> str:
 def _known(path: Path) -> str:
     """The nearest key that the section around `path` does have, else all of them."""
     known = [field.alias or name for name, field in _section(path[:-1]).model_fields.items()]
-    if is_literal_secret(str(path[-1]), "literal"):
+    if is_literal_secret(path, "literal"):
         return "secrets are written as credential: env:NAME or credential: file:path"
     return nearest(str(path[-1]), known) or f"known here: {', '.join(known)}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 from typing import Final
 
@@ -12,6 +13,8 @@ from rules.section import ENV_REFERENCE
 _HIDDEN: Final = "•"
 _LINE_END: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _NAMED_LIKE_ONE: Final = r"(?:credentials?|api[_-]?keys?|token|secret|password|authorization|\bhash)"
+_HEADERS: Final = ("otel", "headers")
+"""Where the keys are of the user's own choice."""
 _KEY: Final = re.compile(_NAMED_LIKE_ONE + "$", re.IGNORECASE)
 _NO_SECRET: Final = re.compile(f"{ENV_REFERENCE}|file:.+|client|inject|sha256:[0-9a-f]{{64}}")
 _WRITTEN: Final = re.compile(
@@ -34,11 +37,11 @@ def mask_span(lines: list[str], start: tuple[int, int], end: tuple[int, int]) ->
         lines[number] = _hide(lines[number], first, last)
 
 
-def is_literal_secret(key: str, value: Any) -> bool:
+def is_literal_secret(path: Sequence[str | int], value: Any) -> bool:
     """Whether `value` stands under a key for secrets without being a reference to one, or carries a user and password."""
     if not isinstance(value, str | int | float):
         return False
-    if _KEY.search(key):
+    if _KEY.search(str(path[-1])) or tuple(path[:2]) == _HEADERS:
         return not _NO_SECRET.fullmatch(str(value))
     return isinstance(value, str) and (_USERINFO.search(value) is not None or "password=" in value)
 

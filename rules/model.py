@@ -23,6 +23,7 @@ from rules.address import shared_port
 from rules.media import ClientSecrets
 from rules.media import ForeignSecrets
 from rules.media import WebRTC
+from rules.otel import Otel
 from rules.policy import Policy
 from rules.section import Name
 from rules.section import Section
@@ -196,6 +197,8 @@ class Rules(Section):
     """What happens on the gateway to an ephemeral key (ek_…) that was not minted here."""
     log: Log = Field(default_factory=Log)
     """What is kept of a session."""
+    otel: Otel | None = None
+    """Where turns are sent to as OpenTelemetry spans; nowhere where absent."""
     prices: Mapping[StrictStr, Price] = {}
     """Prices by model, before those of the packaged table."""
 

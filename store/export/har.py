@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from typing import Final
-from urllib.parse import parse_qsl
 
 from realtime.elision import without_sound
 from realtime.frame import Frame
@@ -56,7 +55,7 @@ def entry(session: Row) -> Row:
             "httpVersion": "HTTP/1.1",
             "cookies": [],
             "headers": _headers(session, upgrade=not is_call),
-            "queryString": [_pair(name, value) for name, value in parse_qsl(path.partition("?")[2], keep_blank_values=True)],
+            "queryString": [],
             "headersSize": -1,
             "bodySize": -1,
         },

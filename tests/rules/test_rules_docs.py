@@ -26,6 +26,7 @@ from rules.model import Price
 from rules.model import Retention
 from rules.model import Rules
 from rules.model import Seal
+from rules.otel import Otel
 from rules.policy import Bounds
 from rules.policy import Policy
 from rules.policy import PolicyTest
@@ -57,6 +58,7 @@ SECTIONS: dict[str, type[Section]] = {
     "log": Log,
     "retention": Retention,
     "seal": Seal,
+    "otel": Otel,
     "prices": Price,
 }
 

@@ -71,7 +71,6 @@ def test_what_the_specification_requires(log: Path) -> None:
         assert sum(entry["timings"].values()) == entry["time"]
         assert {name for name in entry if not name.startswith("_")} == ENTRY, "members of our own begin with _"
         assert {tuple(pair) for pair in entry["request"]["headers"]} == {("name", "value")}
-    assert archive["entries"][0]["request"]["queryString"] == [{"name": "model", "value": "gpt-realtime"}]
 
 
 def test_what_became_of_each_message(log: Path) -> None:
@@ -129,7 +128,7 @@ async def test_devtools_read_every_message(log: Path, browser: Browser) -> None:
         ("websocket", "POST", 201),
         ("websocket", "GET", 101),
     ]
-    assert found[0]["url"] == "wss://api.openai.com/v1/realtime?model=gpt-realtime"
+    assert found[0]["url"] == "wss://api.openai.com/v1/realtime"
     assert (found[0]["agent"], found[0]["end"] - found[0]["begin"]) == (HOSTILE, 5)
     written = entries(log, "--with-audio")[0]["_webSocketMessages"]
     assert found[0]["frames"] == [[one["type"], one["time"], one["opcode"], one["data"]] for one in written]
@@ -141,7 +140,7 @@ async def test_devtools_show_the_messages(log: Path, browser: Browser) -> None:
     page = await browser.new_page(viewport={"width": 1400, "height": 800})
     await page.goto(DEVTOOLS)
     await page.evaluate(OPEN, har(log))
-    await page.get_by_text("realtime?model=gpt-realtime").first.click()
+    await page.get_by_text("realtime").first.click()
     await page.get_by_role("tab", name="Messages").click()
     await expect(page.get_by_text('{"type":"response.create","changed":true}')).to_be_visible()
     await expect(page.get_by_text("Binary message")).to_be_visible()

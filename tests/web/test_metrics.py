@@ -55,6 +55,8 @@ def snapshot() -> Snapshot:
         log_waiting=12,
         log_errors_total=6,
         log_dropped_total=5,
+        spans={"sent": 70, "dropped": 0, "failed": 3},
+        spans_waiting=9,
         workers=[worker(0, metrics=FIGURES), worker(1, "waiting")],
     )
 
@@ -78,6 +80,8 @@ async def samples() -> dict[tuple[str, frozenset[str]], float]:
     ("name", "value"),
     [
         (("voicetap_sessions_active", "websocket"), 3),
+        (("voicetap_otel_spans_total", "failed"), 3),
+        (("voicetap_otel_queue_depth",), 9),
         (("voicetap_sessions_active", "webrtc"), 1),
         (("voicetap_sessions_opening",), 2),
         (("voicetap_sessions_total", "openai", "client", "closed"), 9),
