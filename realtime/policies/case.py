@@ -71,6 +71,8 @@ class Case:
         made = self._judged(clock, budget, doubt)
         for number, match in self._told:
             self.hits[number] = replace(self.hits[number], excerpt=shown(match, self._seen))
+        if typed := [match for match in self._seen if match.keys == ("type",)]:
+            self.hits = [replace(hit, event_type=shown(typed[0], typed)) for hit in self.hits]
         return made
 
     def _judged(self, clock: Callable[[], float], budget: float, doubt: str | None) -> Verdict | None:

@@ -69,8 +69,8 @@ def hit(
         policy.mode,
         policy.severity,
         frame.from_client,
-        frame.type[:EXCERPT],
-        "" if keys is None else written(keys),
+        _name(frame.type[:EXCERPT]),
+        "" if keys is None else _name(written(keys)),
         kind,
         excerpt,
         policy.enforced if applied is None else applied,
@@ -79,6 +79,11 @@ def hit(
         policy.tag if policy.enforced else None,
         item_of(frame),
     )
+
+
+def _name(text: str) -> str:
+    """What a peer called something, without values that are no names."""
+    return excerpt(text, ()) if _every().left(text) else text
 
 
 def excerpt(text: str, found: Iterable[Span], *, open_end: bool = False) -> str:

@@ -164,14 +164,16 @@ class View:
         return [(keys, value) for keys, value in descend(event) if isinstance(value, str) and not is_sound(keys, value)]
 
 
+_PRINTED: Final = re.compile(r"[^\x00-\x1f\x7f]")
+
+
 def plain_text(frame: Frame) -> str | None:
-    """A message that is no JSON as text; None where it is no text either (sound)."""
-    if not frame.text and b"\0" in frame.payload:
-        return None
+    """A message that is no JSON as text; None where it is no text either: sound, be it silence."""
     try:
-        return frame.payload.decode()
+        text = frame.payload.decode()
     except UnicodeDecodeError:
         return None
+    return text if frame.text or _PRINTED.search(text) else None
 
 
 def doubt(frame: Frame) -> str | None:

@@ -247,3 +247,12 @@ def test_a_final_that_is_blocked_takes_what_was_held_with_it() -> None:
     talk.server(done("this is enough"))
     assert [event["type"] for event in talk.events] == ["response.output_audio_transcript.delta", "error"]
     assert talk.said() == ""
+
+
+@pytest.mark.parametrize("condition", [Condition(detect=("card",)), Condition(regex=Regex("4111[ 1]*"))])
+def test_a_type_that_is_no_name_is_not_told_as_it_is(condition: Condition) -> None:
+    for event in ({"type": CARD}, {"type": f"so {CARD}", "x": [CARD]}, {"x": {CARD: "4111 1111 1111 1111"}}):
+        talk = Talk(policy("block", condition), policy("alert", condition))
+        talk.client(event)
+        assert talk.hits
+        assert not [hit for hit in talk.hits if "1111" in f"{hit.event_type} {hit.path} {hit.excerpt}"]
