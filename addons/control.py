@@ -143,6 +143,6 @@ class Control:
     async def stop(self) -> None:
         """Finish open requests and close the listener."""
         if self._server is not None and self._task is not None:
-            self._app.close()
+            await self._app.close()
             self._server.should_exit = True
             await self._task

@@ -5,12 +5,10 @@ Records come as the log has them. Reading the log happens off the event loop, so
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from collections.abc import Collection
 from datetime import datetime
 from functools import partial
-from itertools import islice
 from typing import Any
 
 from starlette.applications import Starlette
@@ -27,6 +25,7 @@ from store.reader import LogReader
 from web.answers import Refused
 from web.answers import refused
 from web.dashboard import Dashboard
+from web.downloads import Downloads
 from web.events import Events
 from web.guard import Guard
 from web.guard import Note
@@ -38,12 +37,15 @@ from web.metrics import Metrics
 from web.openapi import openapi
 from web.pages import Gateway
 from web.pages import call_routes
+from web.query import Page
 from web.query import finding_filters
 from web.query import page
 from web.query import session_filters
 from web.query import turn_filters
 from web.reading import Readers
 from web.reading import Work
+from web.rendering import as_json
+from web.rendering import encoded
 from web.rendering import readable
 from web.reports import Reports
 from web.sessionpage import SessionPage
@@ -83,9 +85,9 @@ def make_app(
     control = _Control(log, live, kill, kill_key, work)
     watch = Watch(log, work)
 
-    def close() -> None:
+    async def close() -> None:
         watch.close()
-        readers.close()
+        await readers.close()
 
     app = Starlette(
         routes=[
@@ -99,6 +101,7 @@ def make_app(
             Route("/api/findings", control.findings),
             *Sound(log.folder.parent, control.find).routes,
             *Events(log.frames, control.find).routes,
+            *Downloads(control.find, work).routes,
             Route("/api/live", partial(everything, watch=watch)),
             Route("/api/openapi.json", openapi),
             *Dashboard(control.listing, watch, Gateway(gateway).url, work).routes,
@@ -115,7 +118,7 @@ def make_app(
 
 class _Control:
     def __init__(self, log: LogReader, live: Live, kill: Kill, kill_key: KillKey, work: Work) -> None:
-        self._log = log
+        self._work = work
         self.listing = Listing(log, live, work)
         self._kill = kill
         self._kill_key = kill_key
@@ -138,19 +141,13 @@ class _Control:
         part = page(request.query_params, "asc")
         conditions = turn_filters(request.query_params)
         found = await self.find(request.path_params["id"])
-        turns = [turn for turn in await asyncio.to_thread(self._log.turns, found["id"]) if _fits(turn, **conditions)]
-        ordered = turns if part.order == "asc" else turns[::-1]
-        shown = list(islice(ordered, part.offset, part.offset + part.limit))
-        more = part.offset + len(shown) < len(turns)
-        return JSONResponse({"turns": shown, "count": len(turns), **part.record(), "has_more": more})
+        return as_json(await self._work(some_turns, found["id"], conditions, part))
 
     async def findings(self, request: Request) -> Response:
         """`{findings, limit, offset, order, has_more}`."""
         part = page(request.query_params, "desc")
         conditions = finding_filters(request.query_params)
-        found = await asyncio.to_thread(self._log.findings, **conditions, limit=part.limit + 1, offset=part.offset, order=part.order)
-        shown = [native(finding) for finding in found[: part.limit]]
-        return JSONResponse({"findings": shown, **part.record(), "has_more": len(found) > part.limit})
+        return as_json(await self._work(some_findings, conditions, part))
 
     async def kill(self, request: Request) -> Response:
         found = await self.find(request.path_params["id"])
@@ -169,6 +166,22 @@ class _Control:
         if found is None:
             raise Refused(404, f"no session {session[:80]!r}", code="unknown_session")
         return found
+
+
+def some_turns(log: LogReader, session: str, conditions: dict[str, Any], part: Page) -> bytes:
+    """Turns of a session that fit, as JSON."""
+    turns = [turn for turn in log.turns(session) if _fits(turn, **conditions)]
+    ordered = turns if part.order == "asc" else turns[::-1]
+    shown = ordered[part.offset : part.offset + part.limit]
+    more = part.offset + len(shown) < len(turns)
+    return encoded({"turns": shown, "count": len(turns), **part.record(), "has_more": more})
+
+
+def some_findings(log: LogReader, conditions: dict[str, Any], part: Page) -> bytes:
+    """Findings that fit, as JSON."""
+    found = log.findings(**conditions, limit=part.limit + 1, offset=part.offset, order=part.order)
+    shown = [native(finding) for finding in found[: part.limit]]
+    return encoded({"findings": shown, **part.record(), "has_more": len(found) > part.limit})
 
 
 def _fits(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Collection
 from typing import Final
@@ -46,17 +47,24 @@ Note = Callable[[Refused], None]
 """Takes what is to be known of a request that was refused."""
 
 
+End = Callable[[], Awaitable[None]]
+
+
 class Guard:
     """ASGI middleware in front of everything; a request it refuses reaches nothing behind it."""
 
-    def __init__(self, app: ASGIApp, *, token: str, hosts: Collection[str], note: Note, close: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, app: ASGIApp, *, token: str, hosts: Collection[str], note: Note, close: End | None = None) -> None:
         self.app = app
         self._note = note
         self._token = token.encode()
         self._entry = Entry(token)
-        self.close = close
-        """Ends the answers that go on as long as their readers like."""
+        self._close = close
         self._hosts = LOOPBACK | {host.lower() for host in hosts}
+
+    async def close(self) -> None:
+        """End what goes on without an end: answers that last as long as their readers like, processes that read."""
+        if self._close is not None:
+            await self._close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:

@@ -75,6 +75,7 @@ JSON: Final = "application/json"
 HTML: Final = "text/html"
 EVENTS: Final = "text/event-stream"
 WAV: Final = "audio/wav"
+JSONL: Final = "application/jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,9 @@ OPERATIONS: Final = (
     Operation("/api/sessions/{id}/audio/{turn}/{side}.wav", "The sound of one turn and side, user or model", WAV),
     Operation("/api/sessions/{id}/peaks.json", "Its sound for drawing, and where each turn is in it"),
     Operation("/api/sessions/{id}/events", "Its recorded messages", query=("from", "type", *_PAGED)),
+    Operation("/api/sessions/{id}/report.html", "A report of it in one file, to keep", HTML),
+    Operation("/api/sessions/{id}/messages.har", "Its recorded messages as an HTTP archive for DevTools"),
+    Operation("/api/sessions/{id}/records.jsonl", "All its records as JSON lines", JSONL),
     Operation("/api/keys/{id}/kill", "End all live sessions of a key", method="post", status=202),
     Operation("/api/logs/sessions/{id}", "The turns of a session", query=("turn status", "since", "until", "text", *_PAGED)),
     Operation("/api/findings", "What was found", query=_FINDINGS),

@@ -67,10 +67,13 @@ class Readers:
         made: R = result
         return made
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End them all; what they were doing is not finished."""
-        for process in list(self._all):
+        ending = list(self._all)
+        for process in ending:
             self._end(process)
+        for process in ending:
+            await process.wait()
 
     async def _started(self) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
@@ -87,6 +90,8 @@ class Readers:
         self._all.discard(process)
         with suppress(ProcessLookupError):
             process.kill()
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 async def _asked(process: asyncio.subprocess.Process, question: bytes) -> tuple[bool, Any]:

@@ -151,6 +151,6 @@ async def served(data: Path, live: list[Record] | None = None) -> AsyncIterator[
     try:
         yield port
     finally:
-        app.close()
+        await app.close()
         server.should_exit = True
         await task

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 from portserver import DAY
 from portserver import session
 from waiting import eventually
+from waiting import soon
 
 from store.days import file_of
 from store.days import folder_of
@@ -32,15 +35,20 @@ async def readers(tmp_path: Path) -> AsyncIterator[Readers]:
         database.table("sessions").insert_multiple([session(1), session(2)])
     made = Readers(tmp_path)
     yield made
-    made.close()
+    await made.close()
     await eventually(lambda: children() == [])
 
 
 def children() -> list[int]:
     """The processes that read."""
-    return [
-        child.pid for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE and "web.reading" in child.cmdline()
-    ]
+    return [child.pid for child in psutil.Process().children() if _reads(child)]
+
+
+def _reads(process: psutil.Process) -> bool:
+    try:
+        return "web.reading" in process.cmdline()
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def ids(readers: Readers, now: list[dict[str, Any]] | None = None) -> list[str]:
@@ -80,6 +88,26 @@ async def test_one_that_dies_is_replaced(readers: Readers) -> None:
     with pytest.raises(LogUnavailable, match="ended"):
         await ids(readers)
     assert await ids(readers) == ["ses_2", "ses_1"]
+
+
+def test_they_end_with_the_one_who_asks_however_that_ends(tmp_path: Path) -> None:
+    script = f"""
+import asyncio, os, signal, psutil
+from pathlib import Path
+from store.reader import LogReader
+from web.reading import Readers
+
+async def main():
+    await Readers(Path({str(tmp_path)!r})).work(LogReader.days)
+    print(psutil.Process().children()[0].pid)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-u", "-c", script], cwd=root, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    soon(lambda: not psutil.pid_exists(int(done.stdout)))
 
 
 async def test_one_that_nobody_waits_for_is_ended(readers: Readers) -> None:
