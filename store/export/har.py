@@ -106,9 +106,9 @@ def _without_sound(event: Event) -> tuple[str, bool]:
     """The same without the sound that was recorded, and whether there was any."""
     payload = (event.payload or "").encode() or b64decode(event.data or "")
     left, elided = without_sound(Frame(event.from_ == "client", payload, text=event.opcode == "text"))
-    if not elided:
+    if not payload or not elided:
         return _data(event), False
-    return (left.decode() if event.opcode == "text" else b64encode(left).decode()), True
+    return (left.decode(errors="replace") if event.opcode == "text" else b64encode(left).decode()), True
 
 
 def _response(session: Row, *, is_call: bool) -> Row:

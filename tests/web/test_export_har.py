@@ -103,7 +103,10 @@ def test_what_was_not_recorded_is_not_there(tmp_path: Path) -> None:
     write(tmp_path, content="metadata", keeps="events")
     (entry,) = entries(tmp_path, TALK, "--with-audio")
     assert {message["data"] for message in entry["_webSocketMessages"]} == {""}
-    assert [message["_voicetap"].get("missing") for message in entry["_webSocketMessages"]] == [True] * 5
+    notes = [message["_voicetap"] for message in entry["_webSocketMessages"]]
+    assert [(note.get("missing"), note.get("elided")) for note in notes] == [(True, None)] * 5
+    (silent,) = entries(tmp_path, TALK)
+    assert silent["_webSocketMessages"] == entry["_webSocketMessages"]
 
 
 def test_calls_say_that_they_are_some(log: Path) -> None:
