@@ -21,9 +21,11 @@ async def said(proxy: Proxy, pattern: str, after: int = 0) -> str:
 
 
 async def reload(proxy: Proxy, rules: str) -> None:
-    """Write the rules and wait until they are in force."""
+    """Put the rules in place, all of them at once, and wait until they are in force."""
     before = len(proxy.output)
-    proxy.rules.write_text(rules)
+    whole = proxy.rules.with_suffix(".new")
+    whole.write_text(rules)
+    whole.replace(proxy.rules)
     await said(proxy, r"rules generation \d+ active", before)
 
 

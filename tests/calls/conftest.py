@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import gather
 from collections.abc import AsyncIterator
 from collections.abc import Iterator
 
@@ -13,6 +14,8 @@ from aiortc.rtcsctptransport import RTCSctpCapabilities
 from switchboard import Switchboard
 from switchboard import switchboard
 from waiting import eventually
+
+from web.reading import PROCESSES
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,6 +34,7 @@ async def board(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Switc
             phone.ask("Hello there.")
             await phone.until("response.done")
         await made.record("first")
+        await gather(*(made.control("GET", "/api/sessions") for _ in range(PROCESSES)))  # those that read the log are started
         yield made
 
 
