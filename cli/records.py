@@ -16,6 +16,7 @@ from store import filters
 from store.errors import AmbiguousId
 from store.errors import StoreError
 from store.filters import BOUNDS
+from store.filters import EVERYTHING
 from store.filters import SESSION
 from store.filters import BadFilter
 from store.filters import Filter
@@ -24,10 +25,10 @@ from store.reader import LogReader
 Record = dict[str, Any]
 
 
-def read_sessions(data: Path, limit: int | None = None) -> list[Record]:
-    """Sessions, the newest first. Raises Failure VT102."""
+def read_sessions(data: Path, limit: int | None = None, wanted: Filter = EVERYTHING) -> list[Record]:
+    """Sessions that fit, the newest first. Raises Failure VT102."""
     with readable(data):
-        return LogReader(data).sessions(limit=limit)
+        return LogReader(data).sessions(since=wanted.since, until=wanted.until, globs=wanted.globs, limit=limit)
 
 
 def read_turns(data: Path, session: str) -> list[Record]:

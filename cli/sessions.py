@@ -12,13 +12,12 @@ from cli.options import AsJson
 from cli.options import DataFolder
 from cli.output import print_json
 from cli.output import print_table
-from cli.records import conditions
+from cli.records import filter_of
 from cli.records import read_sessions
 from store.cells import clock
 from store.cells import cost
 from store.cells import duration
 from store.cells import ending
-from store.query import matching
 
 _COLUMNS = ("session", "started", "lasted", "key", "route", "provider/model", "turns", "tokens", "cost", "end")
 _RIGHT = ("lasted", "turns", "tokens", "cost")
@@ -29,7 +28,9 @@ def sessions(
         list[str] | None,
         typer.Argument(
             metavar="[NAME=VALUE]...",
-            help="Conditions: key, provider, model, route, session, transport, door, grouping, status (live, failed, ended); globs fit.",
+            help="Conditions: key, provider, model, route, session, transport, door, grouping, status (live, failed, ended), "
+            "which take globs; "
+            "since and until, a time or how long ago (90m).",
         ),
     ] = None,
     limit: Annotated[int, typer.Option(min=0, help="At most this many, the newest; 0 for all.")] = 0,
@@ -37,9 +38,7 @@ def sessions(
     as_json: AsJson = False,
 ) -> None:
     """List the sessions of the log, newest first."""
-    wanted = conditions(condition or [])
-    found = [record for record in read_sessions(data) if matching(record, wanted)]
-    found = found[:limit] if limit else found
+    found = read_sessions(data, limit or None, filter_of(condition or []))
     if as_json:
         print_json(found)
     else:

@@ -67,6 +67,9 @@ class Filter:
     text: str | None = None
 
 
+EVERYTHING: Final = Filter()
+
+
 def parsed(line: str, known: Mapping[str, str], now: datetime) -> Filter:
     """A filter as one line, in which quotes keep words together. Raises BadFilter."""
     try:
