@@ -56,7 +56,7 @@ class Beginnings:
             starts.append(_start(_CHAIN, before[:word]))
         return cut - len(before) + min(starts)
 
-    def open(self, text: str) -> int:
+    def unfinished(self, text: str) -> int:
         """Where a value begins that may go on behind the end of `text`; its length where none does."""
         near = plain(text[-self.longest :])
         starts = [self._block(near), self._marked(near)]

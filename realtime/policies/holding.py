@@ -35,9 +35,9 @@ class Holding:
         begins = self._beginnings.crossing(self._plain, place)
         return cut if begins == place else self._absolute(begins)
 
-    def open(self) -> int:
+    def unfinished(self) -> int:
         """Where a value begins that may go on behind the end; the end where none does."""
-        begins = self._beginnings.open(self._plain)
+        begins = self._beginnings.unfinished(self._plain)
         return self._base + len(self._text) if begins == len(self._plain) else self._absolute(begins)
 
     def furthest(self, behind: int) -> int:

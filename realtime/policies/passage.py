@@ -182,7 +182,7 @@ class Passage:
         """Up to where the text leaves at its end."""
         if ending == "whole" or self._redacted is None:
             return self.end
-        return Holding(self._redacted, self.text, self.base).open()
+        return Holding(self._redacted, self.text, self.base).unfinished()
 
     def _cut(self, now: float) -> int:
         """Up to where the text leaves."""
@@ -193,7 +193,7 @@ class Passage:
         begun = Holding(self._redacted, self.text, self.base)
         if full > self.decided:
             full = begun.crossing(full)
-        if due > self.decided and due > (opened := begun.open()):
+        if due > self.decided and due > (opened := begun.unfinished()):
             due, self._waits = opened, True
         late = self.end if self._arrived[-1][0] + window.pause <= now else self._due(now, window.begun)
         return max(full, due, late, begun.furthest(window.characters))
@@ -213,7 +213,7 @@ class Passage:
         if self.decided - self._context - self.base < NEAR:
             return self.base
         begun = Holding(self._watched, self.text, self.base)
-        needed = min(self.decided, begun.crossing(max(self.base, self.end - self.window.characters)), begun.open())
+        needed = min(self.decided, begun.crossing(max(self.base, self.end - self.window.characters)), begun.unfinished())
         return max(needed, begun.furthest(self.window.characters))
 
     def _forget(self) -> None:

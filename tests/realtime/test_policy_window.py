@@ -207,7 +207,7 @@ OPEN = [
 def test_what_has_begun_at_the_end_of_a_text(text: str, held: str) -> None:
     found = beginnings(frozenset(member for members in DETECTORS.values() for member in members))
     assert found is not None
-    assert text[found.open(text) :].removeprefix("is ") == held
+    assert text[found.unfinished(text) :].removeprefix("is ") == held
 
 
 def test_patterns_have_the_window_alone() -> None:
