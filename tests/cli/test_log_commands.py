@@ -154,6 +154,8 @@ def test_the_table_is_plain_when_piped(cli: Cli, log: Log) -> None:
         (["status=live"], [SECOND]),
         (["status=ended"], [FIRST]),
         (["session=ses_0aaa*"], [FIRST]),
+        (["since=2026-11-21T09:40:00Z"], [SECOND]),
+        (["until=2026-11-21T09:40:00Z", "key=*"], [FIRST]),
         (["--limit", "1"], [SECOND]),
     ],
 )
