@@ -190,9 +190,14 @@ def doubt(frame: Frame) -> str | None:
 
 
 def _is_readable(payload: bytes) -> bool:
-    """Whether a forgiving parser reads JSON here; sound may begin and end with brackets by chance."""
+    """Whether a forgiving parser reads JSON here, be it without what is no UTF-8; sound may begin and end with brackets by chance."""
+    bare = payload.replace(b"\0", b"").strip(AROUND_JSON)
+    return any(_is_json(bare.decode(errors=errors)) for errors in ("replace", "ignore"))
+
+
+def _is_json(text: str) -> bool:
     try:
-        json.loads(payload.replace(b"\0", b"").strip(AROUND_JSON).decode(errors="replace"), strict=False)
+        json.loads(text, strict=False)
     except RecursionError:
         return True
     except ValueError as error:

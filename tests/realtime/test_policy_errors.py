@@ -39,6 +39,7 @@ DOUBTFUL = {
     "UTF-16": BODY.decode().encode("utf-16"),
     "UTF-32": BODY.decode().encode("utf-32-be"),
     "broken UTF-8": BODY.replace(b"4111", b"\xff4111"),
+    "broken UTF-8 between the members": BODY.replace(b',"item"', b',\xff"item"'),
     "more behind the end": BODY + b" {}",
     "a comment": BODY[:-1] + b"/**/}",
     "a comma too many": BODY[:-1] + b",}",
@@ -60,7 +61,9 @@ def test_what_may_be_read_in_two_ways_does_not_cross(payload: bytes) -> None:
     assert json.loads(talk.verdict.reply[0])["error"]["code"] == "policy_failed"
 
 
-@pytest.mark.parametrize("name", ["a key twice", "UTF-16", "broken UTF-8", "a byte order mark", "the type twice"])
+@pytest.mark.parametrize(
+    "name", ["a key twice", "UTF-16", "broken UTF-8", "broken UTF-8 between the members", "a byte order mark", "the type twice"]
+)
 def test_the_same_in_binary_frames(name: str) -> None:
     assert Talk(policy("redact")).relay_plain(DOUBTFUL[name], False) == []
 
