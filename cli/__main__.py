@@ -9,6 +9,7 @@ from typing import Final
 import typer
 from typer._completion_classes import completion_init
 
+from cli.asserting import assert_
 from cli.check import check
 from cli.completion import VARIABLE
 from cli.completion import completion
@@ -65,6 +66,7 @@ app.command()(events)
 app.command()(tail)
 app.command()(findings)
 app.command()(usage)
+app.command("assert")(assert_)
 app.add_typer(export, name="export")
 app.command()(kill)
 app.command()(verify)
