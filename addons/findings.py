@@ -41,6 +41,7 @@ SEVERITIES: Final[Mapping[Kind, Severity]] = {
     "limit": "low",
     "leak": "high",
     "change": "medium",
+    "hint": "low",
 }
 """How bad a finding is where its maker does not say."""
 

@@ -27,6 +27,7 @@ from addons.frames import Pin
 from addons.frames import Secrecy
 from addons.frames import Turns
 from addons.gating import Gating
+from addons.hinting import Hinting
 from addons.inspection import FrameHook
 from addons.keyring import Keyring
 from addons.meter import Meter
@@ -153,7 +154,7 @@ class Pipeline:
 
     def _hooks(self, tap: Tap) -> list[FrameHook]:
         """Those that look at frames, in the order in which they do."""
-        return [Secrecy(tap.findings), Pin(tap.findings), Allowing(tap), self.gating, Watching(tap), Turns()]
+        return [Secrecy(tap.findings), Pin(tap.findings), Allowing(tap), self.gating, Watching(tap), Turns(), Hinting(tap)]
 
     async def drain(self) -> None:
         """Shut down in order: nothing new, live sessions told and recorded, then the rest."""

@@ -33,6 +33,7 @@ from realtime.gates.delays import Delays
 from realtime.gates.settings import NONE as NO_GATES
 from realtime.gates.settings import Gates
 from realtime.hearing import Hearing
+from realtime.hints import Hints
 from realtime.latencies import Latencies
 from realtime.ledger import Billed
 from realtime.ledger import Ledger
@@ -148,6 +149,8 @@ class Session:
     """What becomes of its sound, None where that is not kept."""
     events: dict[str, Any] | None = None
     """How many of its messages are on record, None where they are not kept."""
+    hints: Hints = field(init=False, repr=False)
+    """What its developer may want to know."""
     tracker: TurnTracker = field(init=False)
     ledger: Ledger = field(init=False)
     audio: AudioMeter = field(init=False)
@@ -189,6 +192,7 @@ class Session:
     """From the end of what the user said to the first sound, turn by turn."""
 
     def __post_init__(self) -> None:
+        self.hints = Hints(self.kind)
         self.tracker = TurnTracker(self.id, offset=self.offset, text_limit=self.text_limit)
         self.ledger = Ledger(self.prices, self.kind, self.model, self.aliases, self.call.billed if self.call is not None else None)
         self.audio = AudioMeter(self.dialect.formats)
@@ -219,6 +223,9 @@ class Session:
         if kind is not TextOut:
             if kind is not AudioIn and kind is not AudioOut:
                 self._settle(signal)
+                self.hints.see(self.dialect.name, signal, frame.at)
+            elif kind is AudioIn and frame.from_client and self.hints.hears:
+                self.hints.sound(signal, frame.at)  # type: ignore[arg-type]
             self.audio.add(signal)
         if self.listener is not None:
             self.listener(signal, frame.at)

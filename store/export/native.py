@@ -7,7 +7,7 @@ from typing import Literal
 
 from store.lines import Row
 
-Kind = Literal["policy", "gate", "budget", "revocation", "refusal", "limit", "leak", "change"]
+Kind = Literal["policy", "gate", "budget", "revocation", "refusal", "limit", "leak", "change", "hint"]
 Severity = Literal["info", "low", "medium", "high", "critical"]
 Mode = Literal["enforce", "monitor"]
 Action = Literal[

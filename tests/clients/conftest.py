@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from collections.abc import Iterator
 
 import nodepackages
 import pytest
@@ -10,6 +11,8 @@ import pytest_asyncio
 from stage import Log
 from stage import Stage
 from stage import built
+
+from store.reader import LogReader
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -19,8 +22,13 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
 
 
 @pytest.fixture
-def log(stage: Stage) -> Log:
-    return Log(stage, len(stage.recorded()))
+def log(stage: Stage) -> Iterator[Log]:
+    """What a test records; an SDK's own traffic gives no hint."""
+    before = len(stage.recorded())
+    yield Log(stage, before)
+    made = {one.session["id"] for one in stage.recorded()[before:]}
+    hints = LogReader(stage.proxy.data).findings(kind="hint", limit=None)
+    assert [(one["detail"], one["event_type"]) for one in hints if one["session"] in made] == []
 
 
 @pytest.fixture(scope="session")

@@ -107,5 +107,19 @@ EVERY = (
             "changed": "lookup_order",
         },
     ),
+    finding(
+        20,
+        "hint",
+        "warn",
+        severity="low",
+        direction="client",
+        event_type="session.update",
+        path="$.session.modalities",
+        detail={
+            "code": "beta_name",
+            "reason": "session.modalities is a name of the beta, and this endpoint speaks GA",
+            "advice": "Send session.output_modalities instead.",
+        },
+    ),
 )
 """Every kind and every action."""
