@@ -14,6 +14,7 @@ from cli.check import check
 from cli.completion import VARIABLE
 from cli.completion import completion
 from cli.demo import demo
+from cli.diff import diff
 from cli.doctor import doctor
 from cli.erase import erase
 from cli.errors import Failure
@@ -67,6 +68,7 @@ app.command()(tail)
 app.command()(findings)
 app.command()(usage)
 app.command("assert")(assert_)
+app.command()(diff)
 app.add_typer(export, name="export")
 app.command()(kill)
 app.command()(verify)

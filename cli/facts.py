@@ -94,6 +94,12 @@ def _duration(facts: Facts) -> float | None:
     return (moment(ended) - moment(facts.session["started_at"])).total_seconds() * 1000 if ended else None
 
 
+def _errors(facts: Facts) -> float | None:
+    """They are told at the end."""
+    found = facts.session.get("errors")
+    return None if found is None else len(found)
+
+
 def _close(facts: Facts, *, name: str) -> Any:
     return (facts.session.get("close") or {}).get(name)
 
@@ -111,7 +117,7 @@ FIGURES: Final[dict[str, Figure]] = {
     "turns": Figure(lambda facts: len(facts.turns)),
     "interrupted": Figure(lambda facts: sum(turn["interrupted"] for turn in facts.turns)),
     "calls": Figure(lambda facts: len(facts.calls)),
-    "errors": Figure(lambda facts: len(facts.session.get("errors") or ())),
+    "errors": Figure(_errors, "it has not ended"),
     "findings": Figure(lambda facts: len(facts.findings)),
     "cost": Figure(_cost, "it has no price, or not all of it", "${:.6f}".format),
     "duration": Figure(_duration, "it has not ended", latency, timed=True),

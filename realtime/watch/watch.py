@@ -39,13 +39,13 @@ Response = Literal["alert", "block", "allow"]
 NOT_ALLOWED: Final = "tool_not_allowed"
 CHANGED: Final = "change_not_allowed"
 
-_SETS: Final = frozenset(
+SETS: Final = frozenset(
     ("session.update", "session.start", "transcription_session.update", "conversation_initiation_client_data", ""),
 )
 """Types of messages that configure the session; "" are Gemini's."""
 _ASKS: Final = frozenset(("response.create", "decision.create"))
 _APPENDS: Final = "session.instructions.append"
-_CONFIGURES: Final = _SETS | _ASKS | {_APPENDS}
+_CONFIGURES: Final = SETS | _ASKS | {_APPENDS}
 _REPORTS: Final = {
     "session.created": True,
     "transcription_session.created": True,

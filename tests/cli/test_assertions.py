@@ -95,7 +95,7 @@ UNTOLD = facts(turn(TALK, 1, clocks={}, voice=None, **BARE), cost={"usd": 0.01, 
 
 
 @pytest.mark.parametrize("sign", ["<", ">=", "=", "!="])
-@pytest.mark.parametrize("figure", ["first_audio.p95", "cost", "duration", "close.code", "usage.total_tokens"])
+@pytest.mark.parametrize("figure", ["first_audio.p95", "cost", "errors", "duration", "close.code", "usage.total_tokens"])
 def test_no_figure_that_is_not_there_holds(figure: str, sign: str) -> None:
     timed = figure in ("first_audio.p95", "duration")
     assert not parsed(f"{figure}{sign}{'1s' if timed else '1'}")(EMPTY).held
