@@ -35,6 +35,7 @@ from cli.start import start
 from cli.tail import tail
 from cli.test import test
 from cli.tokens import tokens
+from cli.top import top
 from cli.usage import usage
 from cli.verify import verify
 
@@ -65,6 +66,7 @@ app.command()(sessions)
 app.command()(show)
 app.command()(events)
 app.command()(tail)
+app.command()(top)
 app.command()(findings)
 app.command()(usage)
 app.command("assert")(assert_)

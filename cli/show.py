@@ -55,13 +55,18 @@ def show(
 
 def print_session(record: Mapping[str, Any], turns: list[dict[str, Any]]) -> None:
     """The session and its timeline, for people."""
+    for line in session_lines(record, turns):
+        out().print(line, soft_wrap=True)
+
+
+def session_lines(record: Mapping[str, Any], turns: list[dict[str, Any]]) -> Iterator[Text]:
+    """The same line by line."""
     for label, value in _facts(record):
-        out().print(Text.assemble((f"{label:>10}  ", "bold"), plain(value)), soft_wrap=True)
+        yield Text.assemble((f"{label:>10}  ", "bold"), plain(value))
     begun = moment(record["started_at"])
     for turn in turns:
-        out().print()
-        for line in _turn(turn, begun):
-            out().print(line, soft_wrap=True)
+        yield Text()
+        yield from _turn(turn, begun)
 
 
 def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, object]]:

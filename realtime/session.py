@@ -324,8 +324,8 @@ class Session:
         }
 
     def record(self, now: float) -> dict[str, Any]:
-        """The record of a session that is still open."""
-        return {**self.opening_record(), **self.progress_record(now)}
+        """The record of a session that is still open, with who has the word: `state`, which no log has."""
+        return {**self.opening_record(), **self.progress_record(now), "state": self.tracker.state}
 
     def media_record(self) -> dict[str, Any]:
         """How much sound there was, and on a relayed call how it travelled."""

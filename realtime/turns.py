@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 from typing import ClassVar
 from typing import Final
+from typing import Literal
 
 from realtime import signals
 from realtime.errors import turn_error
@@ -39,6 +40,7 @@ from realtime.userside import UserSide
 MAX_SPEAKING: Final = 16
 MAX_ERRORS: Final = 64
 
+State = Literal["speaking", "answering"]
 Handler = Callable[["TurnTracker", Any, bool, float], None]
 
 
@@ -104,6 +106,13 @@ class TurnTracker:
     def count(self) -> int:
         """Turns that have begun."""
         return self._book.count
+
+    @property
+    def state(self) -> State | None:
+        """Who has the word, as far as the provider tells: the user while speech is heard, the model while an answer is open."""
+        if self._user.speaking:
+            return "speaking"
+        return "answering" if any(not turn.paused for turn in self._book.open.values()) else None
 
     @property
     def newest(self) -> Turn | None:

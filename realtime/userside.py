@@ -36,6 +36,11 @@ class UserSide:
         self._speaking_since: float | None = None
         self._spoken = 0.0
 
+    @property
+    def speaking(self) -> bool:
+        """Whether the provider hears speech."""
+        return self._speaking_since is not None
+
     def speech_started(self, item_id: str | None, at: float) -> None:
         """The user speaks: what told of the end of earlier speech no longer counts."""
         self.stopped = self.committed = None

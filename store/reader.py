@@ -6,6 +6,7 @@ Only sessions are kept in memory, of the few days that were looked at last; turn
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -101,6 +102,12 @@ class LogReader(Lists):
 
         with self._reading():
             return page(filter(wanted.day, self.days()), of_day, limit=limit, offset=offset, order=order)
+
+    def tally[T](self, wanted: Wanted, of: Callable[[Row], T]) -> list[T]:
+        """What `of` makes of each session that fits, in no order; it is given the records themselves, without a copy, to look at."""
+        with self._reading():
+            days = [self._day(day).tables.rows.get(SESSIONS, {}).values() for day in self.days() if wanted.day(day)]
+            return [of(row) for rows in days for row in rows if wanted.fits(row)]
 
     def session(self, session: str) -> Row | None:
         """The session with an id, or the only one whose id begins so; None when there is none. Raises AmbiguousId."""

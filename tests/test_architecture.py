@@ -154,7 +154,16 @@ def test_every_public_function_and_class_says_what_it_is(package: str) -> None:
     assert silent == []
 
 
-READING = (["sessions"], ["show", "ses_0"], ["events", "ses_0"], ["tail", "--json"], ["usage", "--json"], ["keys", "list"], ["--help"])
+READING = (
+    ["sessions"],
+    ["show", "ses_0"],
+    ["events", "ses_0"],
+    ["tail", "--json"],
+    ["top", "--once"],
+    ["usage", "--json"],
+    ["keys", "list"],
+    ["--help"],
+)
 
 
 @pytest.mark.parametrize("words", READING, ids=" ".join)

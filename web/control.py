@@ -54,6 +54,7 @@ from web.state import Active
 from web.state import Numbers
 from web.state import State
 from web.stream import everything
+from web.top import Top
 
 Record = dict[str, Any]
 Kill = Callable[[str], bool]
@@ -104,6 +105,7 @@ def make_app(
             *Downloads(control.find, work).routes,
             Route("/api/live", partial(everything, watch=watch)),
             Route("/api/openapi.json", openapi),
+            *Top(control.listing, work).routes,
             *Dashboard(control.listing, watch, Gateway(gateway).url, work).routes,
             *SessionPage(control.find, watch, work).routes,
             *Messages(control.find, work).routes,

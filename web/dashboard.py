@@ -73,13 +73,13 @@ class Dashboard:
 
     async def sessions_json(self, request: Request) -> Response:
         """`{sessions, q, limit, offset, order, has_more}`."""
-        part, conditions = _part(request), _conditions(_filter(request))
+        part, conditions = _part(request), _conditions(asked(request))
         return as_json(await self._work(sessions_twin, self._listing.live, part, conditions, request.query_params.get("q", "")))
 
     async def rows(self, request: Request) -> Response:
         """Sessions as they change, as rows of the list: `{id, html, place}`."""
         known(request.query_params, ("q",))
-        conditions = _conditions(_filter(request))
+        conditions = _conditions(asked(request))
         return events(self._watch, lambda kind, session: kind == "session", lambda change: asyncio.to_thread(_row, change, conditions))
 
 
@@ -108,8 +108,8 @@ def _part(request: Request) -> Any:
     return part_of(request.query_params, "desc")
 
 
-def _filter(request: Request) -> Filter:
-    """Raises Refused 400."""
+def asked(request: Request) -> Filter:
+    """What the filter of a request says. Raises Refused 400."""
     try:
         return parsed(request.query_params.get("q", ""), SESSION, datetime.now(UTC))
     except BadFilter as error:

@@ -110,6 +110,7 @@ OPERATIONS: Final = (
     Operation("/api/logs/sessions/{id}", "The turns of a session", query=("turn status", "since", "until", "text", *_PAGED)),
     Operation("/api/findings", "What was found", query=_FINDINGS),
     Operation("/api/live", "Events session, turn and finding with their records, as they happen", EVENTS, ("session_id",)),
+    Operation("/api/top", "Running sessions first, then the newest others, with the figures of the day", query=("q", "limit")),
     Operation("/", "Sessions live and past, as a page", HTML, ("q", *_PAGED)),
     Operation("/sessions", "The same", HTML, ("q", *_PAGED)),
     Operation("/sessions.json", "The same as JSON", query=("q", *_PAGED)),

@@ -1,0 +1,51 @@
+"""What a live list of sessions shows: those that run, the newest that do not, the figures of the day. Cheap enough to be asked often."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC
+from datetime import datetime
+from typing import Any
+
+from realtime.latencies import percentile
+from store.filters import Filter
+from store.query import Wanted
+from store.reader import LogReader
+
+Record = dict[str, Any]
+_Figures = tuple[str, float | None, bool, list[float]]
+"""Of one session: id, dollars, whether some are missing, first audio of its newest turns in milliseconds."""
+
+
+def overview(log: LogReader, running: Sequence[Record], wanted: Filter, limit: int, now: datetime) -> Record:
+    """`{sessions, totals}` of the sessions that fit, at most `limit` of those that do not run; each with `live`.
+
+    Totals are `{open, cost, first_audio}`, apart from `open` of those that began on this day (UTC). What `text` of the filter says is
+    not looked at. Raises StoreError.
+    """
+    fits = Wanted(since=wanted.since, until=wanted.until, globs=wanted.globs)
+    live = [record for record in running if fits.fits(record)]
+    ids = {record["id"] for record in running}
+    logged = log.sessions(since=wanted.since, until=wanted.until, globs=wanted.globs, limit=limit + len(live))
+    past = [record for record in logged if record["id"] not in ids][:limit]
+    sessions = [*({**record, "live": True} for record in live), *({**record, "live": False} for record in past)]
+    return {"sessions": sessions, "totals": _totals(log, live, ids, fits, now)}
+
+
+def _totals(log: LogReader, live: Sequence[Record], ids: set[str], fits: Wanted, now: datetime) -> Record:
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = replace(fits, since=max(midnight, fits.since or midnight))
+    found = [figures for figures in log.tally(today, _figures) if figures[0] not in ids]
+    found += [_figures(record) for record in live if today.fits(record)]
+    prices = [usd for _, usd, _, _ in found if usd is not None]
+    partial = any(partial for _, _, partial, _ in found)
+    waits = sorted(wait for *_, last in found for wait in last)
+    audio = {"p50": percentile(waits, 50), "p95": percentile(waits, 95), "turns": len(waits)} if waits else None
+    return {"open": len(live), "cost": {"usd": sum(prices) if prices or not found else None, "partial": partial}, "first_audio": audio}
+
+
+def _figures(record: Record) -> _Figures:
+    cost = record.get("cost") or {}
+    usd = cost.get("usd")
+    return str(record["id"]), usd, usd is None or bool(cost.get("partial")), list((record.get("first_audio") or {}).get("last") or ())
