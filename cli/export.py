@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from cli.exportfixture import fixture
 from cli.exportotlp import otlp
 from cli.exportrecords import csv
 from cli.exportrecords import jsonl
@@ -21,3 +22,4 @@ export.command()(har)
 export.command()(html)
 export.command()(wav)
 export.command()(otlp)
+export.command()(fixture)

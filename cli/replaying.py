@@ -21,10 +21,9 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from cli.transcripts import DEFAULT_ANSWER
 from cli.transcripts import Conversation
 from cli.transcripts import Step
-from simulator import Script
+from cli.transcripts import script_of
 from simulator import Simulator
 from simulator.audio import silence
 from simulator.audio import speak
@@ -40,6 +39,8 @@ _CHUNK: Final = 4_800
 _PAUSE_MS: Final = 700
 _MAX_MESSAGE: Final = 16 << 20
 _TRANSCRIBED: Final = "conversation.item.input_audio_transcription.completed"
+
+_ITEM: Final = ("conversation.item.added", "conversation.item.created")
 
 
 class Elsewhere(Exception):
@@ -108,10 +109,7 @@ async def _played(conversation: Conversation, line: Line) -> AsyncIterator[Simul
     if line.played is None:
         yield None
         return
-    lines = tuple(step.answer or DEFAULT_ANSWER for step in conversation.steps)
-    spoken = tuple(step.words for step in conversation.steps if step.kind == "spoken")
-    script = Script(lines=lines, transcripts=spoken or Script().transcripts)
-    async with Simulator(host=line.played[0], port=line.played[1], script=script, pace=line.pace) as provider:
+    async with Simulator(host=line.played[0], port=line.played[1], script=script_of(conversation), pace=line.pace) as provider:
         yield provider
 
 
@@ -172,13 +170,21 @@ class _Client:
                 turn.refused.append("the model called no tool, so that this result has no place")
                 return self._end(turn)
             result = {"type": "function_call_output", "call_id": self._calls.pop(0), "output": step.words}
-            await self._say("conversation.item.create", item=result)
+            handed = await self._say("conversation.item.create", item=result)
+            if step.more:
+                await self._taken_in(handed)
+                return self._end(turn)
         elif kind != "greeting":
             content = [{"type": "input_text", "text": step.words}]
             await self._say("conversation.item.create", item={"type": "message", "role": "user", "content": content})
         sent = await self._say("response.create")
         await self._listen(lambda event: event["type"] == "response.done" or _is_refused(event, sent))
         return self._end(turn)
+
+    async def _taken_in(self, sent: str) -> None:
+        """Until the provider that is played here has an item, or it was refused."""
+        if self._provider is not None:
+            await self._listen(lambda event: event["type"] in _ITEM or _is_refused(event, sent))
 
     def _begin(self, kind: str, said: str) -> Turn:
         self._seen = len(self._messages())

@@ -15,6 +15,7 @@ from typing import Any
 from typing import Final
 from typing import Literal
 
+from simulator import Script
 from simulator import ToolCall
 from simulator.script import Line
 
@@ -32,11 +33,15 @@ DEFAULT_ANSWER: Final = "All right."
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What the user's side does, and the answer to it. `result` hands back what a tool found; `greeting` only asks for an answer."""
+    """What the user's side does, and the answer to it. `result` hands back what a tool found; `greeting` only asks for an answer.
+
+    After one with `more` no answer is asked for: another result, or the user's words, come first.
+    """
 
     kind: Kind
     words: str = ""
     answer: Line | None = None
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,13 @@ def read_corpus(path: Path) -> list[Conversation]:
     return found
 
 
+def script_of(made: Conversation) -> Script:
+    """What a simulator plays that is the other side of a conversation."""
+    lines = tuple(step.answer or DEFAULT_ANSWER for step in made.steps if not step.more)
+    spoken = tuple(step.words for step in made.steps if step.kind == "spoken")
+    return Script(lines=lines, transcripts=spoken or Script().transcripts)
+
+
 def _plain(path: Path, text: str) -> Iterator[Conversation]:
     """Lines of the user; an empty line begins the next conversation."""
     blocks = [block.splitlines() for block in text.replace("\r\n", "\n").split("\n\n") if block.strip()]
@@ -81,10 +93,11 @@ def _plain(path: Path, text: str) -> Iterator[Conversation]:
 def _transcripts(path: Path, text: str) -> Iterator[Conversation]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            yield _transcript(line, f"{path}:{number}", f"line {number}")
+            yield conversation(line, f"{path}:{number}", f"line {number}")
 
 
-def _transcript(line: str, place: str, name: str) -> Conversation:
+def conversation(line: str, place: str, name: str) -> Conversation:
+    """The conversation in a line of JSON, which has this name where it names none. Raises Unusable, with the place."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -109,12 +122,19 @@ def _continued(made: Conversation, message: Mapping[str, Any], place: str) -> Co
             return replace(made, instructions="\n".join(filter(None, (made.instructions, words))))
         case "user":
             kind: Kind = "spoken" if message.get("spoken") is True else "text"
-            return replace(made, steps=(*made.steps, Step(kind, words)))
+            return replace(made, steps=(*_handed(made.steps), Step(kind, words)))
         case "tool":
-            return replace(made, steps=(*made.steps, Step("result", words)))
+            return replace(made, steps=(*_handed(made.steps), Step("result", words)))
         case "assistant":
             return _answered(made, _calls(message.get("tool_calls"), place) or words)
     raise Unusable(f"{place}: the role {role!r} is none of system, developer, user, assistant, tool")
+
+
+def _handed(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps before another one of the user's side: a result that has no answer goes together with it."""
+    if not steps or steps[-1].kind != "result" or steps[-1].answer is not None:
+        return steps
+    return *steps[:-1], replace(steps[-1], more=True)
 
 
 def _answered(made: Conversation, answer: Line) -> Conversation:
