@@ -30,19 +30,22 @@ _MISSED: Final = Hint(
     "Its cost is not known here; look for it in the provider's own account of the usage.",
     "info",
 )
+MOST_SOUND: Final = 3_000
+"""Messages of sound that are looked at, a minute or more: an app that declares its sound rightly does not pay for it all day."""
 _SOUND: Final = frozenset(("audio_header", "audio_odd_bytes", "audio_pace"))
 
 
 class Hints:
     """`found` are those that nobody has taken yet. `kind` is the kind of the session's provider."""
 
-    __slots__ = ("_asked", "_confirmed", "_early", "_requests", "_shape", "_sounds", "_told", "found", "hears", "kind")
+    __slots__ = ("_asked", "_confirmed", "_early", "_heard", "_requests", "_shape", "_sounds", "_told", "found", "hears", "kind")
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.found: list[Hint] = []
         self.hears = True
         """Whether something of the sound is still to be told."""
+        self._heard = 0
         self._told: set[str] = set()
         self._shape: Shape | None = None
         self._early: dict[Shape, Hint] | None = {}
@@ -63,7 +66,7 @@ class Hints:
             return
         self._told.add(hint.code)
         self.found.append(hint)
-        self.hears = not self._told >= _SOUND
+        self.hears = self.hears and not self._told >= _SOUND
 
     def message(self, frame: Frame) -> None:
         """A message in the OpenAI dialect that is no mere sound."""
@@ -78,7 +81,9 @@ class Hints:
             self._created(shape_of(obj(event, "session")))
 
     def sound(self, signal: AudioIn, at: float) -> None:
-        """Sound of the client."""
+        """Sound of the client, while `hears`."""
+        self._heard += 1
+        self.hears = self._heard < MOST_SOUND
         self.tell(self._sounds.judge(signal.data, signal.size, at, signal.format))
 
     def see(self, dialect: str, signal: Signal, at: float) -> None:

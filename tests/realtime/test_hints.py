@@ -17,6 +17,7 @@ from realtime.frame import Frame
 from realtime.hints import Hint
 from realtime.hints import Hints
 from realtime.hints import replaced
+from realtime.hints.hints import MOST_SOUND
 from realtime.signals import AudioIn
 from realtime.signals import AudioOut
 from realtime.signals import TextOut
@@ -150,6 +151,13 @@ def test_half_a_sample() -> None:
     talk.append(bytes(4_801))
     talk.append(bytes(4_801))
     assert talk.codes() == ["audio_odd_bytes"]
+
+
+@pytest.mark.parametrize("text", ["AA\\/\\/AAAA", "AAAA\\nAAAA", "AA-_AAAAAA==", "AAA", "?"])
+def test_escapes_and_line_ends_are_no_samples(text: str) -> None:
+    talk = started()
+    talk.frame(Frame(True, f'{{"type":"input_audio_buffer.append","audio":"{text}"}}'.encode(), at=talk.at))
+    assert talk.codes() == []
 
 
 def test_sound_of_which_the_format_is_not_known() -> None:
@@ -308,6 +316,17 @@ def test_each_code_is_told_once_and_sound_is_left_alone_when_all_of_it_was() -> 
     assert not talk.hints.hears
     talk.append(b"OggS" + bytes(21))
     assert sorted(talk.codes()) == ["audio_header", "audio_odd_bytes", "audio_pace"]
+
+
+def test_sound_is_looked_at_for_a_while_only() -> None:
+    talk = started()
+    for _ in range(MOST_SOUND - 1):
+        talk.append(bytes(2))
+    assert talk.hints.hears
+    talk.append(bytes(2))
+    assert not talk.hints.hears
+    talk.append(b"RIFF\x24\x08\0\0WAVEfmt ")
+    assert talk.codes() == []
 
 
 def cassette(path: Path) -> tuple[str, list[Frame]]:
