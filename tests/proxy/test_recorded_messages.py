@@ -286,9 +286,9 @@ async def test_a_killed_proxy_leaves_what_it_had_written(tmp_path: Path, stage: 
             await talk.until("conversation.item.done")
 
             def written() -> Frames | None:
-                [record] = LogReader(proxy.data).sessions()
-                frames = LogReader(proxy.data).frames(record["id"])
-                return frames if frames is not None and frames.count >= 4 else None
+                reader = LogReader(proxy.data)
+                kept = (reader.frames(record["id"]) for record in reader.sessions())
+                return next((frames for frames in kept if frames is not None and frames.count >= 4), None)
 
             before = await eventually(written)
             os.kill(proxy.process.pid, signal.SIGKILL)
