@@ -18,6 +18,7 @@ let now = 0;
 let until = null;
 let hasSound = false;
 let waiting = null;
+let asking = 0;
 
 const items = () => [...list.children];
 const item = (index) => at(`turn-${index}`);
@@ -177,6 +178,7 @@ function turnChanged({ index, html }) {
 
 function headChanged({ html }) {
   at('head').replaceWith(...parsed(html));
+  ask();
   tick();
   soon();
 }
@@ -187,14 +189,21 @@ function found({ html }) {
   soon();
 }
 
+/** What the button says; the head of the page, and the button with it, is made anew whenever something happens. */
+function ask() {
+  const button = document.getElementById('end');
+  button?.classList.toggle('sure', Boolean(asking));
+  if (button) button.textContent = asking ? 'Really end it?' : 'End it';
+}
+
 /** Ends the session, when it is asked twice. */
 async function end(button) {
-  if (!button.classList.contains('sure')) {
-    button.classList.add('sure');
-    button.textContent = 'Really end it?';
-    setTimeout(() => { button.classList.remove('sure'); button.textContent = 'End it'; }, 4000);
+  if (!asking) {
+    asking = setTimeout(() => { asking = 0; ask(); }, 8000);
+    ask();
     return;
   }
+  clearTimeout(asking);
   button.disabled = true;
   await fetch(`/api${path}/kill`, { method: 'POST' });
 }
@@ -212,6 +221,7 @@ async function again() {
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
   root.dataset.count = page.getElementById('session').dataset.count;
   at('head').replaceWith(page.getElementById('head'));
+  ask();
   for (const fresh of page.querySelectorAll('#turns > li')) if (!item(fresh.dataset.index)) list.append(fresh);
   at('findings').replaceWith(page.getElementById('findings'));
   at('no-turns').hidden = list.children.length > 0;
