@@ -176,8 +176,8 @@ def _called(facts: Facts, *, name: str, globs: dict[str, str], absent: bool) -> 
     number = sum(arguments is not None and _fits(arguments, globs) for arguments in given)
     if not number and None in given:
         return Outcome(False, "its arguments are not on record")
-    others = ", ".join(_counted([call["name"] for call in facts.calls])) or "no tool"
-    return Outcome((number > 0) is not absent, f"{number} such calls; called: {others}")
+    every = ", ".join(_counted([call["name"] for call in facts.calls]))
+    return Outcome((number > 0) is not absent, f"{number} of {len(facts.calls)} calls: {every}" if every else "no calls")
 
 
 def _fits(arguments: dict[str, str], globs: dict[str, str]) -> bool:

@@ -59,8 +59,9 @@ def diff(
     found = [one for one in differences(*sides, within / 100) if one.aspect in aspects]
     equal = all(one.equal for one in found)
     if as_json:
-        ids = [side.facts.session["id"] for side in sides]
-        print_json({"a": ids[0], "b": ids[1], "equal": equal, "compared": aspects, "values": [asdict(one) for one in found]})
+        a, b = (side.facts.session["id"] for side in sides)
+        setup = all(side.configured is not None for side in sides)
+        print_json({"a": a, "b": b, "equal": equal, "compared": aspects, "setup": setup, "values": [asdict(one) for one in found]})
     else:
         _show(sides, found, aspects, every=every)
     if not equal:

@@ -61,10 +61,10 @@ GOOD = facts(
         ("close.side!=upstream", "client"),
         ('said ~ "SUNNY in"', "“It is sunny in Paris.”"),
         ("said !~ refund", "in none of 20 turns"),
-        ("tool get_weather", "20 such calls; called: get_weather (20 times)"),
-        ("tool get_* city=Par*", "20 such calls; called: get_weather (20 times)"),
-        ("no tool get_weather city=London", "0 such calls; called: get_weather (20 times)"),
-        ("no tool book", "0 such calls; called: get_weather (20 times)"),
+        ("tool get_weather", "20 of 20 calls: get_weather (20 times)"),
+        ("tool get_* city=Par*", "20 of 20 calls: get_weather (20 times)"),
+        ("no tool get_weather city=London", "0 of 20 calls: get_weather (20 times)"),
+        ("no tool book", "0 of 20 calls: get_weather (20 times)"),
         ("policy cards", "cards redact low"),
         ("no policy names", "none"),
         ("findings policy=cards mode=monitor", "cards redact low"),
@@ -117,6 +117,7 @@ def test_nor_any_text(condition: str) -> None:
     [
         ("said ~ x", "the words of 1 turns are not on record"),
         ("said !~ x", "the words of 1 turns are not on record"),
+        ("tool book", "0 of 1 calls: pay"),
         ("tool pay sum=*", "its arguments are not on record"),
         ("no tool pay sum=9", "its arguments are not on record"),
         ("voice=marin", "not on record"),
@@ -126,6 +127,11 @@ def test_nor_any_text(condition: str) -> None:
 )
 def test_what_was_not_stored_is_said(condition: str, seen: str) -> None:
     assert parsed(condition)(UNTOLD) == (False, seen)
+
+
+def test_a_session_without_calls() -> None:
+    assert parsed("tool pay")(EMPTY) == (False, "no calls")
+    assert parsed("no tool pay")(EMPTY) == (True, "no calls")
 
 
 def test_one_turn_without_a_text_is_not_left_out() -> None:

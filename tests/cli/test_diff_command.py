@@ -148,6 +148,7 @@ def test_the_table_and_the_exit_code(log: Path) -> None:
 def test_json(log: Path) -> None:
     found = json.loads(run(log, "diff", TALK, OTHER, "--only", "text", "--json").stdout)
     assert (found["a"], found["b"], found["equal"], found["compared"]) == (TALK, OTHER, False, ["text"])
+    assert not found["setup"], "the messages of neither are on record"
     heard, spoken = found["values"]
     assert set(heard) == set(Difference.__dataclass_fields__)
     assert heard["equal"]
