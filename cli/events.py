@@ -77,14 +77,14 @@ def _line(one: Folded) -> Text:
         (f"{numbers:>11} {event.at / 1e6:9.3f} s ", "dim"),
         (f"{arrow} ", style),
         (plain(event.type) or event.opcode, "bold"),
-        f"{times}  {_size(one.size)}",
+        f"{times}  {size(one.size)}",
         (f"  turn {event.turn}" if event.turn is not None else "", "dim"),
-        (f"  {_fate(event)}" if _fate(event) else "", _STYLES.get(event.outcome, "yellow")),
+        (f"  {fate(event)}" if fate(event) else "", _STYLES.get(event.outcome, "yellow")),
         words,
     )
 
 
-def _fate(event: Event) -> str:
+def fate(event: Event) -> str:
     """What became of a message, and why; nothing of one that passed unnoticed."""
     by = "" if event.by == "side" else f" by {'the proxy' if event.by == 'proxy' else 'a script'}"
     found = ", ".join(map(_found, event.findings))
@@ -98,5 +98,6 @@ def _found(finding: Found) -> str:
     return f"{finding.policy or finding.kind}: {finding.action}{watched}{f' ({finding.why})' if finding.why else ''}"
 
 
-def _size(size: int) -> str:
-    return f"{size} B" if size < 10_000 else f"{size / 1024:.0f} KiB"
+def size(count: int) -> str:
+    """Bytes, or KiB where there are many."""
+    return f"{count} B" if count < 10_000 else f"{count / 1024:.0f} KiB"

@@ -13,6 +13,7 @@ from typing import Final
 import typer
 from rich.text import Text
 
+from cli.events import size
 from cli.follow import KNOWN
 from cli.follow import Event
 from cli.follow import Follower
@@ -21,7 +22,7 @@ from cli.options import DATA
 from cli.options import DataFolder
 from cli.output import out
 from cli.plain import plain
-from cli.records import conditions
+from cli.records import filter_of
 from store.cells import cost
 from store.cells import duration
 from store.cells import ending
@@ -38,17 +39,21 @@ def tail(
         list[str] | None,
         typer.Argument(
             metavar="[NAME=VALUE]...",
-            help="Conditions on the session, as for `sessions`; kind (open, turn, close, finding, or a kind of finding), policy, severity.",
+            help="Conditions on the session, as for `sessions`; since and until, of what happened; "
+            "kind (open, turn, close, message, finding, or a kind of finding), policy, severity, type (of a message).",
         ),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of what happened before to show.")] = 10,
+    messages: Annotated[
+        bool, typer.Option("--messages", "-m", help="Show recorded messages (log.frames) too, pieces of one thing in one line.")
+    ] = False,
     data: DataFolder = DATA,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Show the last events of the log, and with --follow the new ones."""
-    wanted = conditions(condition or [], KNOWN)
-    follower = Follower(data)
+    wanted = filter_of(condition or [], KNOWN)
+    follower = Follower(data, messages=messages)
     before = [event for event in follower.events() if fits(event, wanted)]
     for event in before[len(before) - min(lines, len(before)) :]:
         _print(event, as_json)
@@ -110,4 +115,22 @@ def _found(record: dict[str, Any]) -> str:
     return f"{record['severity']} {record['kind']} {record['action']}, {who}: {found(record)}"
 
 
-_DESCRIBED: Final = {"open": (_opened, "green"), "turn": (_turn, "cyan"), "close": (_closed, "magenta"), "finding": (_found, "yellow")}
+def _message(record: dict[str, Any]) -> str:
+    arrow, times = "→" if record["from"] == "client" else "←", f" ×{record['count']}" if record["count"] > 1 else ""
+    parts = (
+        f"{arrow} {record['type'] or 'bytes'}{times}",
+        size(record["size"]),
+        f"turn {record['turn']}" if record["turn"] is not None else "",
+        record["outcome"] if record["outcome"] != "passed" else "",
+        f"“{plain(record['text'], _WORDS)}”" if record["text"] else "",
+    )
+    return ", ".join(part for part in parts if part)
+
+
+_DESCRIBED: Final = {
+    "open": (_opened, "green"),
+    "turn": (_turn, "cyan"),
+    "close": (_closed, "magenta"),
+    "finding": (_found, "yellow"),
+    "message": (_message, "dim"),
+}

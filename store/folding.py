@@ -41,26 +41,41 @@ class Folded:
     text: str
 
 
-def folded(events: Iterable[Event], *, most: int | None = None) -> Iterator[Folded]:
-    """The messages in their order, alike ones together; at most so many in one. Sound and text of an answer may come by turns."""
-    open_: dict[tuple[str, str, str], Folded] = {}
-    for event in events:
+class Folding:
+    """Messages as they come, at most `most` in one. Sound and text of an answer may come by turns."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
+        self._open: dict[tuple[str, str, str], Folded] = {}
+
+    def take(self, event: Event) -> Iterator[Folded]:
+        """What this message completes, in order; it is itself among it where nothing can be added to it."""
         key = event.from_, event.type, event.outcome
-        found = open_.get(key)
-        if found is not None and found.count != most and not event.findings and not event.lost:
+        found = self._open.get(key)
+        if found is not None and found.count != self._most and not event.findings and not event.lost:
             found.last, found.count, found.size, found.text = event, found.count + 1, found.size + event.size, found.text + words(event)
-            continue
-        if not event.type.endswith(_PIECES):
-            yield from open_.values()
-            open_ = {}
-        elif found is not None:
-            yield open_.pop(key)
+            return
         made = Folded(event, event, 1, event.size, words(event))
         if event.type.endswith(_PIECES):
-            open_[key] = made
+            if found is not None:
+                yield self._open.pop(key)
+            self._open[key] = made
         else:
+            yield from self.rest()
             yield made
-    yield from open_.values()
+
+    def rest(self) -> list[Folded]:
+        """What is not complete, taken as it is."""
+        found, self._open = list(self._open.values()), {}
+        return found
+
+
+def folded(events: Iterable[Event], *, most: int | None = None) -> Iterator[Folded]:
+    """The messages in their order, alike ones together, as `Folding` has them."""
+    folding = Folding(most)
+    for event in events:
+        yield from folding.take(event)
+    yield from folding.rest()
 
 
 def words(event: Event) -> str:

@@ -63,7 +63,7 @@ ALL = Wanted()
 
 
 class Frames:
-    """The messages of one session as far as they are written; `header` is None where none are. Made anew to see later ones. Raises OSError.
+    """The messages of one session as far as they are written; `header` is None where none are. `refresh` sees later ones. Raises OSError.
 
     In memory is where each batch stands, and the one that is looked at. What cannot be read (a batch that was changed, an unfinished one
     at the end) is left out; `unreadable` counts batches.
@@ -76,10 +76,18 @@ class Frames:
         """Whether they are not there because a record says that they were erased."""
         self.unreadable = 0
         self._batches: list[_Place] = []
-        for offset, line in Tail(path).lines():
+        self._key = key
+        self._tail = Tail(path)
+        self._cipher: FrameCipher | None = None
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look at what was written since. Raises OSError."""
+        for offset, line in self._tail.lines(on_anew=self._forget):
             self._look(offset, line)
-        found = key(self.header.key) if self.header is not None else None
-        self._cipher = None if found is None else FrameCipher(found)
+        if self._cipher is None and self.header is not None:
+            found = self._key(self.header.key)
+            self._cipher = None if found is None else FrameCipher(found)
 
     @property
     def readable(self) -> bool:
@@ -132,6 +140,10 @@ class Frames:
             return os.pread(descriptor, found.size, found.offset)
         finally:
             os.close(descriptor)
+
+    def _forget(self) -> None:
+        self.header, self._cipher = None, None
+        self._batches.clear()
 
     def _look(self, offset: int, line: bytes) -> None:
         try:

@@ -51,7 +51,7 @@ class Wanted:
     def fits(self, record: Row) -> bool:
         """Whether `record` is wanted."""
         return (
-            _between(str(record.get("started_at")), self.since, self.until)
+            between(str(record.get("started_at")), self.since, self.until)
             and _among(self.key, record, "principal")
             and _among(self.provider, record, "provider")
             and _among(self.model, record, "model", "upstream_model", "provider_model")
@@ -78,7 +78,7 @@ class Listed:
     def fits(self, record: Row) -> bool:
         """Whether `record` is wanted."""
         return (
-            _between(str(record.get("at")), self.since, self.until)
+            between(str(record.get("at")), self.since, self.until)
             and all(_among(value, record, name) for name, value in self.equal.items())
             and fitting(record, self.globs)
         )
@@ -89,7 +89,8 @@ def _day_between(day: str, since: datetime | None, until: datetime | None) -> bo
     return not (late or (since is not None and day < stamp(since)[:10]))
 
 
-def _between(moment: str, since: datetime | None, until: datetime | None) -> bool:
+def between(moment: str, since: datetime | None, until: datetime | None) -> bool:
+    """Whether the time of a record is from `since` on and before `until`."""
     return (since is None or moment >= stamp(since)) and (until is None or moment < stamp(until))
 
 

@@ -240,6 +240,30 @@ def test_tail_follows(data: Path, log: Log) -> None:
     assert lines[1]["record"]["close"]["code"] == 1000
 
 
+def test_tail_goes_on_in_another_day_and_tells_of_ends_that_lie_before_it(data: Path, log: Log) -> None:
+    """As where a proxy starts again after a crash: it ends what was open at its last line."""
+    later = {"started_at": "2126-11-22T00:00:01.000Z"}
+    with spawned([*COMMAND, "tail", "--follow", "--json", "-n", "1", "--data", str(data)]) as child:
+        assert child.stdout is not None
+        assert json.loads(child.stdout.readline())["event"] == "open"
+        log.session_closed(SECOND, CLOSING)
+        log.commit()
+        closed = json.loads(child.stdout.readline())
+        log.session_opened(opening("ses_0ddd000004", 0, **later))
+        log.commit()
+        opened = json.loads(child.stdout.readline())
+        child.send_signal(signal.SIGINT)
+        assert child.wait() == 0
+    assert len(list((data / "log").glob("*-*-*.jsonl*"))) >= 2
+    assert [(line["event"], line["session"]) for line in (closed, opened)] == [("close", SECOND), ("open", "ses_0ddd000004")]
+
+
+def test_tail_of_a_time(cli: Cli, log: Log) -> None:
+    kinds = [line.split()[2] for line in cli("tail", "since=2026-11-21T09:30:01Z", "until=2026-11-21T09:35:00Z").out.splitlines()]
+    assert kinds == ["turn", "close"]
+    assert cli("tail", "since=tomorrow").code == 2
+
+
 def test_a_log_that_cannot_be_read(cli: Cli, data: Path) -> None:
     data.mkdir()
     (data / "log").write_text("not a folder")
