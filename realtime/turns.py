@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 from typing import ClassVar
 from typing import Final
-from typing import Literal
 
 from realtime import signals
 from realtime.errors import turn_error
@@ -40,7 +39,6 @@ from realtime.userside import UserSide
 MAX_SPEAKING: Final = 16
 MAX_ERRORS: Final = 64
 
-State = Literal["speaking", "answering"]
 Handler = Callable[["TurnTracker", Any, bool, float], None]
 
 
@@ -108,11 +106,9 @@ class TurnTracker:
         return self._book.count
 
     @property
-    def state(self) -> State | None:
-        """Who has the word, as far as the provider tells: the user while speech is heard, the model while an answer is open."""
-        if self._user.speaking:
-            return "speaking"
-        return "answering" if any(not turn.paused for turn in self._book.open.values()) else None
+    def state(self) -> str | None:
+        """Who has the word, as far as the provider tells: the user is `speaking`, or the model `answering`."""
+        return "speaking" if self._user.speaking else "answering" if self._book.answering else None
 
     @property
     def newest(self) -> Turn | None:
@@ -212,7 +208,7 @@ class TurnTracker:
             return None
         if item.turn is None:
             self._user.inputs.take(item)
-            self._begin(item, at, "transcription", [item])
+            self._book.begin(item, at, "transcription", [item], settings=self._settings, user=self._user)
         return item.turn if item.turn is not None and not item.turn.ended else None
 
     def _transcribed(self, turn: Turn, signal: signals.InputTranscript, at: float) -> None:
@@ -363,11 +359,6 @@ class TurnTracker:
         trigger: Trigger = "client" if request is not None or typed else "vad"
         if self._user.results and not inputs and not out_of_band:
             trigger = "tool"
-        return self._begin(key, at, trigger, inputs, request, out_of_band=out_of_band)
-
-    def _begin(
-        self, key: Key, at: float, trigger: Trigger, inputs: list[Input], request: Request | None = None, *, out_of_band: bool = False
-    ) -> Turn:
         return self._book.begin(
             key, at, trigger, inputs, settings=self._settings, user=self._user, request=request, out_of_band=out_of_band
         )
