@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from exportlog import write
 
 from cli.assertions import parsed
 from cli.errors import Failure
+from cli.facts import FIGURES
+from cli.facts import TEXTS
+from cli.facts import WORDS
 from cli.facts import Facts
 from store.filters import BadFilter
 
@@ -161,6 +165,17 @@ def test_what_cannot_be_read_says_what_can(condition: str) -> None:
     with pytest.raises(BadFilter) as raised:
         parsed(condition)
     assert raised.value.hint
+
+
+def test_the_page_has_every_name_and_only_conditions_that_can_be_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
+    table = page.partition("| condition | holds when |")[2].partition("\n\n")[0]
+    shown = set(re.findall(r"`([^`]+)`", table))
+    names = {name for name, figure in FIGURES.items() if not figure.short} | {*TEXTS, *WORDS}
+    told = {re.split(r"[^\w.]", text)[0] for text in shown}
+    assert names - told == set()
+    for condition in re.findall(r"^\| `([^`…]+)` \|", table, re.MULTILINE):
+        assert callable(parsed(condition))
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -54,11 +55,15 @@ async def proxy(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Proxy
         yield made
 
 
+def port_of(proxy: Proxy) -> int:
+    """Where the rules have the provider."""
+    return int(proxy.rules.read_text().partition("stage: ")[2].partition("}")[0].rpartition(":")[2].rstrip('"'))
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def original(proxy: Proxy) -> str:
     """The id of a session with a card, two tools at once, and speech."""
-    port = int(proxy.rules.read_text().partition("stage: ")[2].partition("}")[0].rpartition(":")[2].rstrip('"'))
-    async with Simulator(port=port, pace=0, script=SCRIPT), proxy.connect(MODEL, headers=named("original")) as made:
+    async with Simulator(port=port_of(proxy), pace=0, script=SCRIPT), proxy.connect(MODEL, headers=named("original")) as made:
         talk = Talk(made)
         await talk.until("session.created")
         listening = {"input": {"transcription": {"model": "whisper-1"}, "turn_detection": {"type": "server_vad"}}}
@@ -132,3 +137,11 @@ async def test_a_script_answers_as_the_session_was_answered(proxy: Proxy, origin
     file = tmp_path / "script.json"
     assert run(proxy.data, "export", "fixture", original, "--script", "-o", str(file)).exit_code == 0
     assert load_script(file).lines[2:] == ("Here: sun; rain", "You are welcome.")
+
+
+async def test_a_session_that_is_still_to_come_is_waited_for(proxy: Proxy) -> None:
+    words = ("assert", "grouping=late", "close.code=1000", "turns=0", "--wait", "1m", "--data", str(proxy.data))
+    waiting = asyncio.create_task(command(*words))
+    async with Simulator(port=port_of(proxy), pace=0), proxy.connect(MODEL, headers=named("late")) as made:
+        await Talk(made).until("session.created")
+    assert "✓ close.code=1000, saw 1000" in await waiting
