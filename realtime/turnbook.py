@@ -94,6 +94,11 @@ class TurnBook:
         turn.error = disconnect_error(reason)
         self.end(turn, "interrupted", reason, at, user)
 
+    @property
+    def answering(self) -> bool:
+        """Whether an answer is under way."""
+        return any(not turn.paused for turn in self.open.values())
+
     def conversing(self) -> Turn | None:
         """The open answer of the conversation, the newest if there are several."""
         return next((turn for turn in reversed(self.open.values()) if turn.conversing), None)
