@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from ssl import PROTOCOL_TLS_CLIENT
+from ssl import SSLContext
 from typing import Any
 from typing import Final
 from typing import Literal
@@ -13,38 +14,30 @@ from cli.runfile import find_running
 from cli.runfile import reached
 from cli.runfile import read_token
 
-if TYPE_CHECKING:
-    import httpx2
-
 _SECONDS: Final = 10.0
 _OVER: Final = (404, 409)
 
 
-class ControlPort:
-    """Keeps its connection; finds the proxy anew with every question, so that it may have been started again meanwhile."""
+def ask(data: Path, path: str, *, method: Literal["GET", "POST"] = "GET", **parameters: str | int) -> dict[str, Any] | None:
+    """What it answers; None where what the path names is not there, or over. Raises Failure VT108."""
+    import httpx2  # takes a while to import, which other commands need not wait for
 
-    def __init__(self, data: Path) -> None:
-        self._data = data
-        self._client: httpx2.Client | None = None
-
-    def ask(self, path: str, *, method: Literal["GET", "POST"] = "GET", **parameters: str | int) -> dict[str, Any] | None:
-        """What it answers; None where what the path names is not there, or over. Raises Failure VT108."""
-        import httpx2  # takes a while to import, which other commands need not wait for
-
-        running, token = find_running(self._data), read_token(self._data)
-        if running is None or token is None:
-            raise Failure("VT108", f"no proxy serves {self._data}", "start it, or name its folder with --data")
-        self._client = self._client or httpx2.Client(timeout=_SECONDS, trust_env=False)
-        try:
-            url, headers = f"http://{reached(running.control)}{path}", {"Authorization": f"Bearer {token}"}
-            answer = self._client.request(method, url, headers=headers, params=parameters or None)
-        except httpx2.HTTPError as error:
-            raise Failure(
-                "VT108", f"the control port at {running.control} does not answer: {type(error).__name__}", "./run.sh doctor"
-            ) from None
-        if answer.status_code in _OVER:
-            return None
-        if answer.is_error:
-            raise Failure("VT108", f"the control port at {running.control} answered {answer.status_code}", "the log of the proxy says why")
-        found: dict[str, Any] = answer.json()
-        return found
+    running, token = find_running(data), read_token(data)
+    if running is None or token is None:
+        raise Failure("VT108", f"no proxy serves {data}", "start it, or name its folder with --data")
+    url, headers = f"http://{reached(running.control)}{path}", {"Authorization": f"Bearer {token}"}
+    try:
+        with httpx2.Client(
+            timeout=_SECONDS, trust_env=False, verify=SSLContext(PROTOCOL_TLS_CLIENT)
+        ) as client:  # reads no CA files: no TLS
+            answer = client.request(method, url, headers=headers, params=parameters or None)
+    except httpx2.HTTPError as error:
+        raise Failure(
+            "VT108", f"the control port at {running.control} does not answer: {type(error).__name__}", "./run.sh doctor"
+        ) from None
+    if answer.status_code in _OVER:
+        return None
+    if answer.is_error:
+        raise Failure("VT108", f"the control port at {running.control} answered {answer.status_code}", "the log of the proxy says why")
+    found: dict[str, Any] = answer.json()
+    return found

@@ -10,7 +10,7 @@ import typer
 
 from cli.completion import complete_key
 from cli.completion import complete_session
-from cli.controlport import ControlPort
+from cli.controlport import ask
 from cli.errors import Failure
 from cli.options import DATA
 from cli.options import AsJson
@@ -45,11 +45,11 @@ def kill(
 def kill_session(data: Path, session: str) -> str:
     """End a live session; returns its id. Raises Failure VT103 for one that is over, or never was, and VT108."""
     found: str = find_session(data, session)["id"]
-    if ControlPort(data).ask(f"/api/sessions/{quote(found, safe='')}/kill", method="POST") is None:
+    if ask(data, f"/api/sessions/{quote(found, safe='')}/kill", method="POST") is None:
         raise Failure("VT103", f"the session {found} is over", "./run.sh sessions status=live")
     return found
 
 
 def _kill_key(data: Path, key: str) -> list[str]:
-    answer = ControlPort(data).ask(f"/api/keys/{quote(key, safe='')}/kill", method="POST")
+    answer = ask(data, f"/api/keys/{quote(key, safe='')}/kill", method="POST")
     return list(answer["killed"]) if answer is not None else []

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from typing import Final
 
-from cli.controlport import ControlPort
+from cli.controlport import ask
 from cli.errors import Failure
 from cli.records import filter_of
 from cli.records import readable
@@ -52,7 +52,6 @@ class Source:
         self._data = data
         self._condition = list(condition)
         self._limit = limit
-        self._port = ControlPort(data)
         self._log = LogReader(data)
 
     def read(self, shown: str | None = None) -> View:
@@ -69,7 +68,7 @@ class Source:
         if find_running(self._data) is None:
             return None
         try:
-            return self._port.ask("/api/top", q=shlex.join(self._condition), limit=self._limit)
+            return ask(self._data, "/api/top", q=shlex.join(self._condition), limit=self._limit)
         except Failure:  # it is about to stop, or has just begun
             return None
 
