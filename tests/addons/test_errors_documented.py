@@ -107,7 +107,15 @@ def test_codes_that_are_chosen_before_they_are_used_are_documented() -> None:
 
 def test_the_events_before_a_close_are_documented() -> None:
     every = {name for cells in rows(section("Events")) for name in names(cells[0])}
-    assert every == {*(code for _, code in CODES.values()), "session_closed", "model_not_allowed", "ambiguous_event", FAILED, NOT_ALLOWED, CHANGED}
+    assert every == {
+        *(code for _, code in CODES.values()),
+        "session_closed",
+        "model_not_allowed",
+        "ambiguous_event",
+        FAILED,
+        NOT_ALLOWED,
+        CHANGED,
+    }
 
 
 def test_every_refusal_of_the_control_port_is_documented() -> None:
