@@ -27,22 +27,22 @@ const turnOf = (element) => timeline.turns.find((turn) => turn.index === Number(
 
 async function load() {
   const data = await (await fetch(`${path}/timeline.json`)).json();
-  if (data.sound && !hasSound) await hear();
   timeline.show(data);
+  if (data.sound && !hasSound) await hear(data);
   at('slowest').hidden = !data.turns.some((turn) => turn.waited);
   for (const button of list.querySelectorAll('.play')) button.hidden = !hasSound;
   if (data.live && !hasSound) place(data.seconds);
 }
 
 /** There is sound: it can be played, and its peaks are drawn. */
-async function hear() {
+async function hear(data) {
   hasSound = true;
   const api = `/api${path}`;
   sound.src = `${api}/audio.wav`;
   at('play').disabled = false;
   at('no-sound').textContent = '';
   const answer = await fetch(`${api}/peaks.json`);
-  if (answer.ok) timeline.show({ seconds: timeline.seconds, turns: [], findings: [] }, await answer.json());
+  if (answer.ok) timeline.show(data, await answer.json());
 }
 
 function place(seconds, moving = false) {
