@@ -12,8 +12,7 @@ from typing import Any
 from addons.answers import NotAdmitted
 from addons.policing import LIMITS
 from addons.policing import Policing
-from addons.policing import detail_of
-from addons.policing import done
+from addons.policing import tell
 from addons.tap import Tap
 from realtime.frame import Frame
 from realtime.policies import Judge
@@ -35,21 +34,7 @@ def by_request(tap: Tap, configuration: bytes, *, principal: str, model: str | N
     """The same where there is no session yet: what matched is a finding about the key alone."""
     judged = Judge(tap.generation.policies, "openai", LIMITS, time.thread_time).judge(Frame(True, update(configuration)), 0.0)
     for hit in judged.hits:
-        tap.findings.record(
-            None,
-            "policy",
-            done(hit),
-            severity=hit.severity,
-            mode=hit.mode,
-            policy=hit.policy,
-            from_client=True,
-            event_type=hit.event_type,
-            path=hit.path,
-            excerpt=hit.excerpt,
-            detail=detail_of(hit),
-            principal=principal,
-            model=model,
-        )
+        tell(tap, None, hit, hit.excerpt, principal=principal, model=model)
     return _left(judged.verdict)
 
 

@@ -142,25 +142,32 @@ class Policing:
         for hit in hits:
             if hit.tag is not None and not hit.detail and len(session.tags) < MAX_TAGS:
                 session.tags[hit.tag] = None
-            self.tap.findings.record(
-                session,
-                "policy",
-                done(hit),
-                severity=hit.severity,
-                mode=hit.mode,
-                policy=hit.policy,
-                from_client=hit.from_client,
-                event_type=hit.event_type,
-                path=hit.path,
-                excerpt=session.marked.excerpt(hit.excerpt) if blanked else hit.excerpt,
-                detail=detail_of(hit),
-            )
+            tell(self.tap, session, hit, session.marked.excerpt(hit.excerpt) if blanked else hit.excerpt)
 
     def _over(self, session: Session) -> None:
         self._judges.pop(session.id, None)
         timer = self._timers.pop(session.id, None)
         if timer is not None:
             timer.cancel()
+
+
+def tell(tap: Tap, session: Session | None, hit: Hit, excerpt: str, *, principal: str | None = None, model: str | None = None) -> None:
+    """Record what a policy found, in a session or outside of any; `principal` and `model` are for the latter."""
+    tap.findings.record(
+        session,
+        "policy",
+        done(hit),
+        severity=hit.severity,
+        mode=hit.mode,
+        policy=hit.policy,
+        from_client=hit.from_client,
+        event_type=hit.event_type,
+        path=hit.path,
+        excerpt=excerpt,
+        detail=detail_of(hit),
+        principal=principal,
+        model=model,
+    )
 
 
 def detail_of(hit: Hit) -> dict[str, Scalar]:
