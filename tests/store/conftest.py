@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from collections.abc import Iterator
 from datetime import UTC
@@ -75,3 +76,20 @@ def log(tmp_path: Path, clock: SetClock) -> Iterator[Log]:
 @pytest.fixture
 def stage(log: Log, clock: SetClock, make_session: Callable[..., Record], make_turn: Callable[..., Record]) -> Stage:
     return Stage(log, clock, make_session, make_turn)
+
+
+@pytest.fixture
+def left_behind(tmp_path: Path, clock: SetClock) -> Callable[[Callable[[Log], None]], Path]:
+    """The data folder of a process that did something and then was no more."""
+
+    def crash(work: Callable[[Log], None]) -> Path:
+        log = Log.open(tmp_path / "running", clock=clock)
+        log.recover(clock())
+        work(log)
+        log.commit()
+        shutil.copytree(tmp_path / "running", tmp_path / "crashed")
+        log.close()
+        clock.forward(hours=1)
+        return tmp_path / "crashed"
+
+    return crash

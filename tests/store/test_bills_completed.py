@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from addons.bills import complete
 from realtime.billing import rows
 from store.log import Log
@@ -20,23 +18,6 @@ LINE = {"item": "text_in", "quantity": 10, "unit": "token", "rate": 0.025, "per"
 COST = {"usd": 0.25, "priced": True, "partial": False, "source": "s", "date": "", "lines": [LINE]}
 TWO = {**COST, "usd": 0.5, "lines": [LINE, {**LINE, "item": "text_out"}]}
 RECORD = {"principal": "kiosk", "route": None, "provider": "sim", "model": "m", "error": None}
-
-
-@pytest.fixture
-def crashed(tmp_path: Path, clock: Any) -> Callable[[Callable[[Log], None]], Path]:
-    """The data folder of a process that did something and then was no more."""
-
-    def crash(work: Callable[[Log], None]) -> Path:
-        log = Log.open(tmp_path / "running", clock=clock)
-        log.recover(clock())
-        work(log)
-        log.commit()
-        shutil.copytree(tmp_path / "running", tmp_path / "crashed")
-        log.close()
-        clock.forward(hours=1)
-        return tmp_path / "crashed"
-
-    return crash
 
 
 def recovered(data: Path, clock: Any, copy: Path | None = None) -> list[tuple[Any, ...]]:
@@ -50,7 +31,7 @@ def recovered(data: Path, clock: Any, copy: Path | None = None) -> list[tuple[An
     return sorted((row["session"], row["row"], row["cost"], row["model"]) for row in LogReader(data).billing())
 
 
-def test_of_sessions_in_every_state_each_row_is_there_once(crashed: Any, make_session: Make, clock: Any) -> None:
+def test_of_sessions_in_every_state_each_row_is_there_once(left_behind: Any, make_session: Make, clock: Any) -> None:
     def work(log: Log) -> None:
         for name in ("open", "ended", "billed", "begun", "empty"):
             log.session_opened(make_session(name, **RECORD))
@@ -62,13 +43,13 @@ def test_of_sessions_in_every_state_each_row_is_there_once(crashed: Any, make_se
         log.billed(next(rows(log.session("billed") or {})))
         log.billed(next(rows(log.session("begun") or {})))
 
-    data = crashed(work)
+    data = left_behind(work)
     wanted = [("begun", 1, 0.25, "m"), ("begun", 2, 0.25, "m"), ("billed", 1, 0.25, "m"), ("ended", 1, 0.25, "m"), ("open", 1, 0.25, "m")]
     assert recovered(data, clock) == wanted
     assert recovered(data, clock) == wanted
 
 
-def test_sessions_of_an_earlier_day_are_billed_too(crashed: Any, make_session: Make, clock: Any) -> None:
+def test_sessions_of_an_earlier_day_are_billed_too(left_behind: Any, make_session: Make, clock: Any) -> None:
     def work(log: Log) -> None:
         for name in ("long", "other"):
             log.session_opened(make_session(name, **RECORD))
@@ -78,20 +59,20 @@ def test_sessions_of_an_earlier_day_are_billed_too(crashed: Any, make_session: M
             log.session_opened(make_session(f"short {clock()}"))
         log.session_closed("long", {})
 
-    data = crashed(work)
+    data = left_behind(work)
     wanted = [("long", 1, 0.25, "m"), ("other", 1, 0.25, "m")]
     assert recovered(data, clock) == wanted
 
 
 def test_a_recovery_that_is_cut_after_any_line_is_completed_by_the_next_one(
-    crashed: Any, make_session: Make, make_turn: Make, clock: Any, tmp_path: Path
+    left_behind: Any, make_session: Make, make_turn: Make, clock: Any, tmp_path: Path
 ) -> None:
     def work(log: Log) -> None:
         for name in ("first", "second"):
             log.session_opened(make_session(name, **RECORD))
             log.session_changed(name, {"cost": TWO, "usage": {"total_tokens": 20}})
 
-    data = crashed(work)
+    data = left_behind(work)
     file = Path("log") / f"{clock().date()}.jsonl"
     before = (data / file).read_bytes()
     lock = (data / "log" / ".lock").read_bytes()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,20 +18,9 @@ COST = {"usd": 0.25, "priced": True, "partial": False, "source": "list", "date":
 
 
 @pytest.fixture
-def crashed(tmp_path: Path, clock: Any) -> Callable[[Callable[[Log], None]], Log]:
-    """The log of a process that did something and then was no more: its files as they were. `recover` is still to be called."""
-
-    def crash(work: Callable[[Log], None]) -> Log:
-        log = Log.open(tmp_path / "running", clock=clock)
-        log.recover(clock())
-        work(log)
-        log.commit()
-        shutil.copytree(tmp_path / "running", tmp_path / "crashed")
-        log.close()
-        clock.forward(hours=1)
-        return Log.open(tmp_path / "crashed", clock=clock)
-
-    return crash
+def crashed(left_behind: Callable[[Callable[[Log], None]], Path], clock: Any) -> Callable[[Callable[[Log], None]], Log]:
+    """The log of such a process: its files as they were. `recover` is still to be called."""
+    return lambda work: Log.open(left_behind(work), clock=clock)
 
 
 @pytest.fixture
