@@ -30,6 +30,7 @@ from addons.control import MakeApp
 from addons.doors import OPTIONS
 from addons.doors import modes
 from addons.seam import UnsupportedMitmproxy
+from addons.seam import abandon_all
 from addons.tap import Settings
 from addons.tap import Tap
 from store.files import private_folder
@@ -40,6 +41,9 @@ logger = logging.getLogger(__name__)
 
 SHUTDOWN_SECONDS: Final = 30.0
 """The longest a shutdown may take; what is not closed by then is cut."""
+
+HANG_UP_SECONDS: Final = 2.0
+"""The longest that cutting may take."""
 
 
 class StartError(RuntimeError):
@@ -108,7 +112,17 @@ async def _run(tap: Tap, make_app: MakeApp, on_ready: Callable[[Ready], None]) -
     finally:
         master.shutdown()
         await running
+        await _hang_up(servers)
     return 0
+
+
+async def _hang_up(servers: proxyserver.Proxyserver) -> None:
+    """What is kept alive, or is not closed yet, ends before the event loop does."""
+    try:
+        async with asyncio.timeout(HANG_UP_SECONDS):
+            await abandon_all(servers)
+    except TimeoutError:
+        logger.warning("%d connections did not end within %g s", len(servers.connections), HANG_UP_SECONDS)
 
 
 async def _until_running(chain: pipeline.Pipeline, running: asyncio.Task[None]) -> None:

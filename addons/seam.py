@@ -88,9 +88,28 @@ def abandon_upstream(servers: Proxyserver, client: Client) -> None:
 def abandon_client(servers: Proxyserver, client: Client) -> None:
     """Give up a client's connection, as mitmproxy's own watchdog does."""
     handler = servers.connections.get(client.id)
-    transport = handler.transports.get(client) if handler is not None else None
-    if transport is not None and transport.handler is not None:
-        transport.handler.cancel("no complete request in time")
+    if handler is not None:
+        _hang_up_on(handler, "no complete request in time")
+
+
+async def abandon_all(servers: Proxyserver) -> None:
+    """Stop listening, give up every connection, and return once mitmproxy is done with all of them.
+
+    Connections that the end of the loop finds open are cancelled one level higher, which CPython 3.12 reports as an error each.
+    """
+    await servers.servers.update(())
+    while servers.connections:
+        for handler in list(servers.connections.values()):
+            _hang_up_on(handler, "proxy stopped")
+        await asyncio.sleep(0.005)
+
+
+def _hang_up_on(handler: server.ConnectionHandler, reason: str) -> None:
+    """Once: what mitmproxy does afterwards is not to be cancelled again."""
+    transport = handler.transports.get(handler.client)
+    task = transport.handler if transport is not None else None
+    if task is not None and not task.cancelling():
+        task.cancel(reason)
 
 
 async def _drain_others(handler: server.ConnectionHandler) -> None:
