@@ -27,6 +27,7 @@ from web.answers import refused
 from web.dashboard import Dashboard
 from web.downloads import Downloads
 from web.events import Events
+from web.feeds import Feeds
 from web.guard import Guard
 from web.guard import Note
 from web.listing import Listing
@@ -110,6 +111,7 @@ def make_app(
             *SessionPage(control.find, watch, work).routes,
             *Messages(control.find, work).routes,
             *Reports(work).routes,
+            *Feeds(watch).routes,
             *State(numbers, rules, work).routes,
             *call_routes(gateway),
         ],

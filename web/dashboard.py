@@ -19,7 +19,6 @@ from store.filters import BadFilter
 from store.filters import Filter
 from store.filters import parsed
 from store.reader import LogReader
-from web.answers import Refused
 from web.listing import Listing
 from web.listing import Record
 from web.listing import fits
@@ -28,6 +27,7 @@ from web.live import Change
 from web.live import Watch
 from web.pages import static
 from web.query import Page
+from web.query import filtered
 from web.query import known
 from web.query import page as part_of
 from web.reading import Work
@@ -73,13 +73,13 @@ class Dashboard:
 
     async def sessions_json(self, request: Request) -> Response:
         """`{sessions, q, limit, offset, order, has_more}`."""
-        part, conditions = _part(request), _conditions(asked(request))
+        part, conditions = _part(request), _conditions(filtered(request.query_params, SESSION))
         return as_json(await self._work(sessions_twin, self._listing.live, part, conditions, request.query_params.get("q", "")))
 
     async def rows(self, request: Request) -> Response:
         """Sessions as they change, as rows of the list: `{id, html, place}`."""
         known(request.query_params, ("q",))
-        conditions = _conditions(asked(request))
+        conditions = _conditions(filtered(request.query_params, SESSION))
         return events(self._watch, lambda kind, session: kind == "session", lambda change: asyncio.to_thread(_row, change, conditions))
 
 
@@ -106,14 +106,6 @@ def _row(change: Change, conditions: dict[str, Any]) -> dict[str, Any]:
 def _part(request: Request) -> Any:
     known(request.query_params, ("q", "limit", "offset", "order"))
     return part_of(request.query_params, "desc")
-
-
-def asked(request: Request) -> Filter:
-    """What the filter of a request says. Raises Refused 400."""
-    try:
-        return parsed(request.query_params.get("q", ""), SESSION, datetime.now(UTC))
-    except BadFilter as error:
-        raise Refused(400, f"{error}; {error.hint}", param="q") from None
 
 
 def _conditions(wanted: Filter) -> dict[str, Any]:

@@ -129,6 +129,8 @@ OPERATIONS: Final = (
     Operation("/health", "The numbers of the moment, as a page", HTML),
     Operation("/health.json", "The same as JSON"),
     Operation("/live/sessions", "Rows of the list of sessions, as they change", EVENTS, ("q",)),
+    Operation("/live/findings", "Rows of the list of findings, as they come", EVENTS, ("q",)),
+    Operation("/live/usage", "Events session with nothing in them, whenever figures may have changed", EVENTS),
     Operation("/live/sessions/{id}", "Parts of the page of a session, as they change", EVENTS),
     Operation("/call", "A page that calls from the browser", HTML, open=True),
     Operation("/call/gateway.json", "Where that page calls", open=True),

@@ -17,6 +17,9 @@ from store.export.native import Action
 from store.export.native import Kind
 from store.export.native import Mode
 from store.export.native import Severity
+from store.filters import BadFilter
+from store.filters import Filter
+from store.filters import parsed
 from store.frames import Direction
 from store.query import Order
 from store.query import Status
@@ -75,6 +78,14 @@ def event_filters(given: Mapping[str, str]) -> dict[str, Any]:
     """Conditions for `Wanted` of recorded messages. Raises Refused 400."""
     known(given, (*_EVENT, *_PAGED))
     return {field: read(name, given[name]) for name, (field, read) in _EVENT.items() if name in given}
+
+
+def filtered(given: Mapping[str, str], names: Mapping[str, str]) -> Filter:
+    """What `q` says, which is one line of conditions and words; `names` as for `parsed`. Raises Refused 400."""
+    try:
+        return parsed(given.get("q", ""), names, datetime.now(UTC))
+    except BadFilter as error:
+        raise Refused(400, f"{error}; {error.hint}", param="q") from None
 
 
 def known(given: Mapping[str, str], filters: Collection[str]) -> None:

@@ -30,6 +30,7 @@ from store.query import has_text
 from store.reader import LogReader
 from web.answers import Refused
 from web.query import Page
+from web.query import filtered
 from web.query import known
 from web.query import page as part_of
 from web.reading import Work
@@ -72,11 +73,7 @@ class Reports:
     async def findings_json(self, request: Request) -> Response:
         """`{findings, q, limit, offset, order, has_more, counts}`, the counts by policy, key and kind."""
         part, q = _part(request), request.query_params.get("q", "")
-        try:
-            wanted = parsed(q, FINDING, datetime.now(UTC))
-        except BadFilter as error:
-            raise Refused(400, f"{error}; {error.hint}", param="q") from None
-        return as_json(await self._work(findings_twin, wanted, part, q))
+        return as_json(await self._work(findings_twin, filtered(request.query_params, FINDING), part, q))
 
     async def usage(self, request: Request) -> Response:
         return whole(await self._work(usage_page, _since(request)))

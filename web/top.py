@@ -9,13 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from store.filters import SESSION
 from store.filters import Filter
 from store.overview import overview
 from store.reader import LogReader
 from web.answers import Refused
-from web.dashboard import asked
 from web.listing import Listing
 from web.listing import Record
+from web.query import filtered
 from web.query import known
 from web.query import page
 from web.reading import Work
@@ -34,7 +35,7 @@ class Top:
     async def top(self, request: Request) -> Response:
         """`{sessions, totals}` as `store.overview` has them; `limit` is of sessions that do not run."""
         known(request.query_params, ("q", "limit"))
-        wanted = asked(request)
+        wanted = filtered(request.query_params, SESSION)
         if wanted.text:
             raise Refused(400, f"only conditions are taken here, not {wanted.text[:40]!r}", param="q")
         return as_json(await self._work(top, self._listing.live, wanted, page(request.query_params, "desc").limit))

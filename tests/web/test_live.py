@@ -137,6 +137,21 @@ async def test_rows_under_words_that_may_stand_in_turns(port: Port, log: Log) ->
         assert (await stream.next())[1]["place"] == "new"
 
 
+async def test_findings_that_fit_as_rows(port: Port, log: Log) -> None:
+    async with looking_on(port, "/live/findings?q=policy%3Dc*+%3Cb%3E") as stream:
+        log.finding(FINDING | {"at": stamp(utc_now()), "excerpt": "plain"})
+        log.finding(FINDING | {"id": "fnd_2", "at": stamp(utc_now()), "policy": "words", "excerpt": "<b>"})
+        log.finding(FINDING | {"id": "fnd_3", "at": stamp(utc_now()), "excerpt": "a <B>old one"})
+        kind, row = await stream.next()
+        assert (kind, row["id"], row["place"], "&lt;B&gt;old" in row["html"]) == ("finding", "fnd_3", "new", True)
+
+
+async def test_that_figures_of_usage_may_have_changed(port: Port, log: Log) -> None:
+    async with looking_on(port, "/live/usage") as stream:
+        log.session_opened(opened(1))
+        assert await stream.next() == ("session", {})
+
+
 async def test_parts_of_a_page(port: Port, log: Log) -> None:
     log.session_opened(opened(1))
     log.session_opened(opened(2))

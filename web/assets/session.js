@@ -1,8 +1,9 @@
 // The page of one session: sound and transcript go together, and what still happens appears while it does.
 
 import { onKey } from './page.js';
-import { follow } from './stream.js';
 import { Messages } from './messages.js';
+import { fetched, parsed } from './parts.js';
+import { follow } from './stream.js';
 import { HEIGHT, Timeline, clock } from './timeline.js';
 
 const at = (id) => document.getElementById(id);
@@ -112,12 +113,6 @@ async function more() {
   for (const button of list.querySelectorAll('.play')) button.hidden = !hasSound;
 }
 
-function parsed(html) {
-  const holder = document.createElement('template');
-  holder.innerHTML = html;
-  return [...holder.content.children];
-}
-
 /** Frame by frame while it plays: the line moves, the turn that is heard is marked. */
 function frame() {
   if (!sound.paused) requestAnimationFrame(frame);
@@ -216,13 +211,14 @@ function tick() {
 }
 
 async function again() {
-  const answer = await fetch(path, { headers: { accept: 'text/html' } });
-  if (!answer.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  const page = await fetched(path);
+  if (!page) return;
   root.dataset.count = page.getElementById('session').dataset.count;
   at('head').replaceWith(page.getElementById('head'));
   ask();
-  for (const fresh of page.querySelectorAll('#turns > li')) if (!item(fresh.dataset.index)) list.append(fresh);
+  for (const fresh of page.querySelectorAll('#turns > li')) {
+    if (item(fresh.dataset.index)?.textContent !== fresh.textContent) turnChanged({ index: Number(fresh.dataset.index), html: fresh.outerHTML });
+  }
   at('findings').replaceWith(page.getElementById('findings'));
   at('no-turns').hidden = list.children.length > 0;
   await load();

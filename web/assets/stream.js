@@ -1,22 +1,38 @@
-// What happens, as the server tells it; says on the page whether it does.
+// What happens, as the server tells it; says on the page whether it does. While nobody looks there is no connection: a browser has but six.
 
 const sign = document.getElementById('stream');
 
 /** Calls `handlers[kind]` with each change; `again` after each connection, since something may have happened before it. */
 export function follow(url, handlers, again) {
-  const source = new EventSource(url);
-  show('connecting');
-  source.addEventListener('open', () => {
-    show('live');
-    again();
-  });
-  source.addEventListener('error', () => show(source.readyState === EventSource.CLOSED ? 'off' : 'connecting'));
-  source.addEventListener('refused', () => {
-    source.close();
-    show('off');
-  });
-  for (const [kind, handle] of Object.entries(handlers)) source.addEventListener(kind, ({ data }) => handle(JSON.parse(data)));
-  window.addEventListener('pagehide', () => source.close());
+  let source = null;
+  let refused = false;
+
+  function open() {
+    if (source || refused || document.hidden) return;
+    source = new EventSource(url);
+    show('connecting');
+    source.addEventListener('open', () => {
+      show('live');
+      again();
+    });
+    source.addEventListener('error', ({ target }) => target === source && show(source.readyState === EventSource.CLOSED ? 'off' : 'connecting'));
+    source.addEventListener('refused', () => {
+      refused = true;
+      close();
+      show('off');
+    });
+    for (const [kind, handle] of Object.entries(handlers)) source.addEventListener(kind, ({ data }) => handle(JSON.parse(data)));
+  }
+
+  function close() {
+    source?.close();
+    source = null;
+  }
+
+  document.addEventListener('visibilitychange', () => (document.hidden ? close() : open()));
+  window.addEventListener('pagehide', close);
+  window.addEventListener('pageshow', open);
+  open();
 }
 
 const WORDS = { live: 'live', connecting: 'connecting', off: 'not live: load the page again' };
