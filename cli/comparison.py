@@ -13,19 +13,19 @@ from typing import Literal
 
 from rich.text import Text
 
+from cli.messages import recorded
+from cli.messages import with_content
 from cli.output import out
 from cli.output import print_json
 from cli.output import print_table
 from cli.plain import plain
-from cli.rejudging import Rejudged
-from cli.rejudging import recorded
-from cli.rejudging import rejudge
-from cli.rejudging import with_content
 from rules.model import Rules
 from rules.policy import compiled
 from rules.words import word_lists
 from store.frames import Event
 from store.frames import Found
+from store.rejudging import Rejudged
+from store.rejudging import rejudge
 
 State = Literal["new", "gone", "same", "unseen"]
 _Now = tuple[Event, str, str]

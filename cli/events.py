@@ -14,6 +14,7 @@ from rich.text import Text
 
 from cli.completion import complete_session
 from cli.errors import Failure
+from cli.messages import recorded
 from cli.options import DATA
 from cli.options import AsJson
 from cli.options import DataFolder
@@ -21,7 +22,6 @@ from cli.output import err
 from cli.output import out
 from cli.output import print_json
 from cli.plain import plain
-from cli.rejudging import recorded
 from store.folding import Folded
 from store.folding import folded
 from store.framereader import Wanted

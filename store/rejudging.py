@@ -5,14 +5,9 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 from typing import NamedTuple
 
-from cli.errors import Failure
-from cli.records import Record
-from cli.records import find_session
-from cli.records import readable
 from realtime.elision import Elided
 from realtime.elision import filled
 from realtime.frame import Frame
@@ -24,12 +19,17 @@ from realtime.policies.explaining import Explanation
 from realtime.verdict import Verdict
 from store.framereader import Frames
 from store.frames import Event
-from store.reader import LogReader
-
-_TURN_ON: Final = "set log.frames: events in the rules, with log.content: redacted or full; sessions that begin after that are recorded"
 
 RESULTS: Final = {"replace": "changed", "drop": "blocked", "close": "closed", "hold": "held"}
 """What a verdict makes of a message that does not pass as it is."""
+
+
+class NoSuchMessage(LookupError):
+    """A number that no message of the session has; there are `count`."""
+
+    def __init__(self, number: int, count: int) -> None:
+        super().__init__(f"there is no message {number}")
+        self.count = count
 
 
 class Rejudged(NamedTuple):
@@ -41,30 +41,6 @@ class Rejudged(NamedTuple):
     event: Event
     hits: tuple[Hit, ...]
     result: str | None
-
-
-def recorded(data: Path, session: str) -> tuple[Record, Frames]:
-    """A session and its messages. Raises Failure VT103, VT102, and VT110 where there are none."""
-    record = find_session(data, session)
-    with readable(data):
-        found = LogReader(data).frames(record["id"])
-    if found is None or not found.readable:
-        raise Failure("VT110", f"session {record['id']}: {_why_not(record, found)}", "" if record.get("events") else _TURN_ON)
-    return record, found
-
-
-def _why_not(record: Record, found: Frames | None) -> str:
-    if found is not None and found.erased:
-        return "its messages were erased"
-    if record.get("events"):
-        return "its messages are not there any more, or not yet"
-    return "its messages were not recorded"
-
-
-def with_content(record: Record, frames: Frames) -> None:
-    """Raises Failure VT110 where there are envelopes alone."""
-    if frames.header is not None and frames.header.content == "metadata":
-        raise Failure("VT110", f"session {record['id']}: its messages were recorded without what was in them", _TURN_ON)
 
 
 def rejudge(frames: Frames, policies: PolicySet, dialect: str) -> Iterator[Rejudged]:
@@ -86,7 +62,7 @@ def rejudge(frames: Frames, policies: PolicySet, dialect: str) -> Iterator[Rejud
 def explain_event(frames: Frames, number: int, policies: PolicySet, dialect: str) -> tuple[Event, Explanation | None, str | None]:
     """Why each policy matches a message or not, with all that came before it, and what becomes of it; None for one that is not judged.
 
-    Raises Failure VT105 where there is no such message.
+    Raises NoSuchMessage.
     """
     judge = Explainer(policies, dialect)
     for event in frames.events():
@@ -99,7 +75,7 @@ def explain_event(frames: Frames, number: int, policies: PolicySet, dialect: str
             found = judge.explain(frame, at)
             return event, found, result_of(found.judgement.verdict, frame)
         _judged(judge, event, at)
-    raise Failure("VT105", f"there is no message {number}", f"there are {frames.count}; ./run.sh events lists them")
+    raise NoSuchMessage(number, frames.count)
 
 
 def frame_of(event: Event) -> Frame | None:
