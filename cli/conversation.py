@@ -1,14 +1,16 @@
 """A short voice conversation as an app would hold it: the `openai` client, changed in nothing but its base URL.
 
-Two spoken turns; in the second the model calls a tool and speaks its result. Audio is sent faster than it would be spoken.
+Spoken turns; in the second the model calls a tool and speaks its result.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
 from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from typing import Final
@@ -20,13 +22,15 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from openai.types.realtime import RealtimeConversationItemFunctionCall
 from websockets.exceptions import WebSocketException
 
+from realtime.audio import PCM16_24K
 from simulator.audio import silence
 from simulator.audio import speak
 
 UTTERANCES: Final = ("Hello, can you hear me?", "What is the weather in Paris today?")
 
+_CHUNK_SECONDS: Final = 0.1
 _CHUNK: Final = 24_000 // 10 * 2
-"""A tenth of a second of pcm16 at 24 kHz, as microphones deliver it."""
+"""That much of pcm16 at 24 kHz, as microphones deliver it."""
 
 _PAUSE_MS: Final = 700
 _TOOL: Final[dict[str, Any]] = {
@@ -51,25 +55,50 @@ class Said:
     text: str
 
 
-async def converse(base_url: str, key: str, model: str) -> AsyncIterator[Said]:
-    """Hold the conversation at `base_url`; yields each line when it is complete. Raises RuntimeError when it breaks off."""
+async def converse(base_url: str, key: str, model: str, words: Sequence[str] = UTTERANCES, *, aloud: bool = False) -> AsyncIterator[Said]:
+    """Hold the conversation at `base_url`; yields each line when it is complete. Raises RuntimeError when it breaks off.
+
+    What the user says is sent faster than it would be spoken, unless it is said `aloud`: then each side is heard out.
+    """
     try:
         async with AsyncOpenAI(base_url=base_url, api_key=key) as client, client.realtime.connect(model=model) as connection:
             await connection.session.update(session=SESSION)  # type: ignore[arg-type]
-            for words in UTTERANCES:
-                await _speak(connection, words)
-                async for line in _listen(connection):
+            for utterance in words:
+                await _speak(connection, utterance, _CHUNK_SECONDS if aloud else 0.0)
+                loudspeaker = Loudspeaker()
+                async for line in _listen(connection, loudspeaker):
                     yield line
+                if aloud:
+                    await loudspeaker.plays_out()
     except (OpenAIError, WebSocketException, OSError) as error:
         raise RuntimeError(str(error) or type(error).__name__) from error
 
 
-async def _speak(connection: AsyncRealtimeConnection, words: str) -> None:
-    for chunk in _chunks(speak(words) + silence(_PAUSE_MS)):
+class Loudspeaker:
+    """How long the sound of an answer takes, from the first of it on."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    def play(self, sound: str) -> None:
+        """`sound` in base64, as it comes."""
+        now = asyncio.get_running_loop().time()
+        self._until = max(now, self._until) + PCM16_24K.seconds(len(base64.b64decode(sound)))
+
+    async def plays_out(self) -> None:
+        """Wait until all of it would have been heard."""
+        await asyncio.sleep(self._until - asyncio.get_running_loop().time())
+
+
+async def _speak(connection: AsyncRealtimeConnection, words: str, pace: float) -> None:
+    """Say `words`, a tenth of a second of them every `pace` seconds."""
+    begun = asyncio.get_running_loop().time()
+    for number, chunk in enumerate(_chunks(speak(words) + silence(_PAUSE_MS)), 1):
+        await asyncio.sleep(begun + number * pace - asyncio.get_running_loop().time())
         await connection.input_audio_buffer.append(audio=base64.b64encode(chunk).decode())
 
 
-async def _listen(connection: AsyncRealtimeConnection) -> AsyncIterator[Said]:
+async def _listen(connection: AsyncRealtimeConnection, loudspeaker: Loudspeaker) -> AsyncIterator[Said]:
     """Read until the user's words are known and an answer is complete that calls no tool."""
     heard = answered = False
     async for event in connection:
@@ -78,6 +107,8 @@ async def _listen(connection: AsyncRealtimeConnection) -> AsyncIterator[Said]:
         if event.type == "conversation.item.input_audio_transcription.completed":
             heard = True
             yield Said("user", event.transcript)
+        elif event.type == "response.output_audio.delta":
+            loudspeaker.play(event.delta)
         elif event.type == "response.output_audio_transcript.done":
             yield Said("model", event.transcript)
         elif event.type == "response.done":

@@ -19,7 +19,10 @@ import typer
 from rich.progress import Progress
 from rich.text import Text
 
+from cli.demokept import keep
+from cli.demokept import print_link
 from cli.demostage import MODEL
+from cli.demostage import SCRIPT
 from cli.demostage import Stage
 from cli.demostage import staged
 from cli.errors import Failure
@@ -38,9 +41,9 @@ if TYPE_CHECKING:
 
 _SECONDS: Final = 60.0
 _STYLES: Final = {"call": "green", "user": "cyan", "model": "magenta", "tool": "yellow"}
-_SOCKET: Final = ("cli.conversation", 0.4)
-_CALL: Final = ("cli.callconversation", 1.0)
-"""The module that holds the conversation, and how fast the simulator speaks: the sound of a call takes its time."""
+_SOCKET: Final = ("cli.democonversation", 0.8, SCRIPT)
+_CALL: Final = ("cli.callconversation", 1.0, None)
+"""The module that holds the conversation, how fast the simulator answers, and by which script; the sound of a call takes its time."""
 
 
 def demo(
@@ -51,23 +54,34 @@ def demo(
     browser: Annotated[
         bool, typer.Option("--browser", help="Serve a page that calls by microphone, until Ctrl-C; implies --webrtc.")
     ] = False,
+    stay: Annotated[
+        bool | None,
+        typer.Option("--keep/--exit", show_default="keep in a terminal", help="Serve the dashboard until Ctrl-C; --exit ends with the call."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Talk through the proxy with a simulated provider: spoken turns and a tool call, then what the log has of them."""
+    """Talk through the proxy with a simulated provider: spoken turns, a tool, a slow answer; then see and hear what the log has of it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if browser:
         _call_by_browser(data, as_json=as_json)
         return
-    module, pace = _CALL if webrtc else _SOCKET
+    module, pace, script = _CALL if webrtc else _SOCKET
+    stays = stay if stay is not None else out().is_terminal and not as_json
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(progress("starting the simulator and the proxy"))
         threading.Thread(target=import_module, args=(module,)).start()  # takes as long as the proxy takes to start
-        stage = stack.enter_context(staged(data, pace))
+        stage = stack.enter_context(staged(data, pace, script))
+        if stays:
+            print_link(bar.console if bar.console.is_terminal else out(), "see it as it happens:", stage.link())
         asyncio.run(_talk(stage, module, bar, quiet=as_json))
         record = stage.recorded()
         bar.stop()
         if not as_json:
             out().print()
-        _print(stage, record, as_json=as_json)
+        turns = read_turns(stage.data, record["id"])
+        _print(record, turns, as_json=as_json)
+        if stays:
+            keep(stage, record, turns)
 
 
 async def _talk(stage: Stage, module: str, bar: Progress, *, quiet: bool) -> None:
@@ -91,13 +105,11 @@ def _line(line: Said) -> Text:
 
 def _call_by_browser(data: Path | None, *, as_json: bool) -> None:
     """The page of the control port with a key in its link; each call is printed when it has ended."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt), staged(data, pace=1.0, sound=True) as stage:
+    with contextlib.suppress(KeyboardInterrupt), staged(data, pace=1.0) as stage:
         link = f"http://{stage.served.control}/call#key={stage.key}&model={MODEL}"
-        out().print(Text.assemble(("open this in a browser on this computer, and press Call:\n\n  ", "dim"), link, "\n"), soft_wrap=True)
+        print_link(out(), "open this in a browser on this computer, and press Call:", link)
         out().print(Text("The key in it works until Ctrl-C. What the log has of a call is printed when you hang up.", style="dim"))
-        link = f"http://{stage.served.control}/?token={stage.served.token}"
-        out().print(Text.assemble(("See and hear it here:\n\n  ", "dim"), link, "\n"), soft_wrap=True)
+        print_link(out(), "See and hear it here:", stage.link())
         _print_calls(stage, as_json=as_json)
 
 
@@ -108,12 +120,11 @@ def _print_calls(stage: Stage, *, as_json: bool) -> None:
             if record["id"] not in printed:
                 printed.add(record["id"])
                 out().print()
-                _print(stage, record, as_json=as_json)
+                _print(record, read_turns(stage.data, record["id"]), as_json=as_json)
         time.sleep(0.5)
 
 
-def _print(stage: Stage, record: Record, *, as_json: bool) -> None:
-    turns = read_turns(stage.data, record["id"])
+def _print(record: Record, turns: list[Record], *, as_json: bool) -> None:
     if as_json:
         print_json({"session": record, "turns": turns})
     else:

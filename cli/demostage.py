@@ -25,7 +25,11 @@ from rules.keys import hash_key
 from rules.keys import new_key
 
 MODEL: Final = "gpt-realtime"
-_RECORD_SECONDS: Final = 10.0
+SCRIPT: Final = ROOT / "simulator" / "scripts" / "demo.yaml"
+"""Of the conversation over a WebSocket: what is said in it, and what is answered."""
+
+_RECORD_SECONDS: Final = 20.0
+_UNDER_WAY: Final = ("recording", "making")
 
 _RULES: Final = """\
 version: 1
@@ -36,14 +40,10 @@ keys:
   - {{id: demo, hash: {hash}}}
 routes:
   - {{name: demo, match: {{door: gateway}}, provider: simulator}}
-log: {log}
+log: {{content: full, frames: events, audio: wav, retention: {{content: 1d, audio: 1d}}}}
 prices:
   {model}: {{text_in: 4, text_out: 16, audio_in: 32, audio_out: 64, cached_text: 0.4, cached_audio: 0.4, source: the demo}}
 """
-
-
-_TEXTS: Final = "{content: full}"
-_ALL: Final = "{content: full, frames: events, audio: wav, retention: {content: 1d, audio: 1d}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,36 +66,40 @@ class Stage:
         return sorted(found, key=lambda record: str(record["started_at"]))
 
     def recorded(self) -> Record:
-        """The record of the conversation, once it is closed. Raises Failure VT107."""
+        """The record of the conversation, once it is closed and its sound can be played. Raises Failure VT107."""
         until = time.monotonic() + _RECORD_SECONDS
         while time.monotonic() < until:
-            if found := self.ended():
+            if (found := self.ended()) and (found[-1].get("recording") or {}).get("state") not in _UNDER_WAY:
                 return found[-1]
             time.sleep(0.05)
         raise Failure("VT107", "the conversation did not reach the log", f"{ROOT / 'run.sh'} doctor")
 
+    def link(self, path: str = "/", turn: int | None = None) -> str:
+        """What opens a page of the control port in a browser."""
+        return f"http://{self.served.control}{path}?token={self.served.token}" + (f"#turn-{turn}" if turn else "")
+
 
 @contextlib.contextmanager
-def staged(data: Path | None, pace: float, *, sound: bool = False) -> Iterator[Stage]:
-    """All of it while the block runs; the log in `data`, else in a temporary folder. `pace` 1 speaks in real time.
+def staged(data: Path | None, pace: float, script: Path | None = None) -> Iterator[Stage]:
+    """All of it while the block runs; the log in `data`, else in a temporary folder.
 
-    With `sound` that and every message are kept as well as the texts.
+    `pace` 1 speaks in real time, by `script` if one is given. Texts, messages and sound are kept.
     """
     with contextlib.ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="voicetap-demo-")))
         folder = data or work / "data"
-        simulator = stack.enter_context(_simulator(pace))
+        simulator = stack.enter_context(_simulator(pace, script))
         key = new_key(os.urandom(32))
         rules = work / "rules.yaml"
-        rules.write_text(_RULES.format(simulator=simulator, hash=hash_key(key), model=MODEL, log=_ALL if sound else _TEXTS))
+        rules.write_text(_RULES.format(simulator=simulator, hash=hash_key(key), model=MODEL))
         served = stack.enter_context(proxy_process(rules, folder))
         yield Stage(served, key, folder, frozenset(record["id"] for record in read_sessions(folder)))
 
 
 @contextlib.contextmanager
-def _simulator(pace: float) -> Iterator[str]:
+def _simulator(pace: float, script: Path | None) -> Iterator[str]:
     """A simulator that serves while the block runs; its HOST:PORT."""
-    command = [sys.executable, "-m", "simulator", "--pace", str(pace)]
+    command = [sys.executable, "-m", "simulator", "--pace", str(pace), *(["--script", str(script)] if script else [])]
     child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         assert child.stdout is not None

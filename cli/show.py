@@ -20,15 +20,18 @@ from cli.output import print_json
 from cli.plain import plain
 from cli.records import find_session
 from cli.records import read_turns
+from store.cells import SLOW_MS
 from store.cells import clock
 from store.cells import cost
 from store.cells import duration
 from store.cells import ending
+from store.cells import first_audio
 from store.cells import held
 from store.cells import latency
 from store.cells import media
 from store.cells import moment
 from store.cells import recorded
+from store.cells import slowest
 from store.cells import tokens
 
 _LATENCIES = {
@@ -64,9 +67,10 @@ def session_lines(record: Mapping[str, Any], turns: list[dict[str, Any]]) -> Ite
     for label, value in _facts(record):
         yield Text.assemble((f"{label:>10}  ", "bold"), plain(value))
     begun = moment(record["started_at"])
+    slow = slowest(turns)
     for turn in turns:
         yield Text()
-        yield from _turn(turn, begun)
+        yield from _turn(turn, begun, turn["index"] == slow)
 
 
 def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
@@ -95,10 +99,12 @@ def _source(found: Mapping[str, Any] | None) -> str:
     return f"  ({source}{f', {date}' if date else ''})" if source else ""
 
 
-def _turn(turn: Mapping[str, Any], begun: datetime) -> Iterator[Text]:
+def _turn(turn: Mapping[str, Any], begun: datetime, slow: bool) -> Iterator[Text]:
     at = (moment(turn["started_at"]) - begun).total_seconds()
     head = f"turn {turn['index']}  at {at:.1f} s, {turn['status']}{f' ({turn["reason"]})' if turn.get('reason') else ''}"
-    yield Text.assemble((plain(head), "bold"), f"  by {plain(turn['trigger'])}")
+    wait = (first_audio(turn) or 0.0) if slow else 0.0
+    mark = ("  the longest wait" if slow else "", "red" if wait > SLOW_MS else "dim")
+    yield Text.assemble((plain(head), "bold"), f"  by {plain(turn['trigger'])}", mark)
     why = turn.get("content", "not stored")
     yield _said("user", "→", turn.get("input"), turn["input_chars"], turn["audio"]["in_seconds"], why)
     for call in turn["tool_calls"]:

@@ -28,9 +28,10 @@ _LONGEST_ECHO: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """A message, spoken or written as the response asks."""
+    """A message, spoken or written as the response asks, `wait` seconds later than usual."""
 
     text: str
+    wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,12 @@ def reply(script: Script, turn: Turn) -> tuple[Part, ...]:
         return _line(script.lines[turn.number])
     rule = _rule(script, turn)
     if turn.results:
-        return (Say(_results(rule, turn)),)
+        return (Say(_results(rule, turn), rule.wait if rule else 0.0),)
     forced = _forced(turn)
     if forced:
         return forced
     if rule is not None:
-        return _allowed(turn, _calls(rule.call)) or (Say(_filled(rule.say, turn)),)
+        return _allowed(turn, _calls(rule.call)) or (Say(_filled(rule.say, turn), rule.wait),)
     return _allowed(turn, _named(turn)) or (Say(_spoken(script, turn)),)
 
 

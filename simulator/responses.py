@@ -120,7 +120,7 @@ class Response:
             "role": "assistant",
             "content": [],
         }
-        yield from self._begin(Entry(item), index)
+        yield from self._begin(Entry(item), index, say.wait)
         part = {"type": "audio", "transcript": ""} if self._spoken else {"type": "text", "text": ""}
         yield 0.0, self._event("response.content_part.added", content_index=0, part=part)
         self._under_way.part_open = True
@@ -140,10 +140,10 @@ class Response:
         for event in self._closing("completed"):
             yield 0.0, event
 
-    def _begin(self, entry: Entry, index: int) -> Steps:
+    def _begin(self, entry: Entry, index: int, wait: float = 0.0) -> Steps:
         self._open = None
         yield (
-            self._wait(_THINKING if index == 0 else 0.0),
+            self._wait(wait + (_THINKING if index == 0 else 0.0)),
             {"type": "response.output_item.added", "response_id": self.request.id, "output_index": index, "item": entry.shown()},
         )
         self._open = _Open(entry, index)

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from typing import Final
 
 import yaml
+
+_LONGEST_WAIT: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +30,14 @@ class Rule:
     """When the user's words (or the instructions of a response) contain `when`, in any case: `call` these, or `say` that.
 
     `then` is said when the results of the calls came back; "{text}" stands for the user's words, "{result}" for the results.
+    What is said is thought about for `wait` seconds more than usual.
     """
 
     when: str
     say: str = ""
     call: tuple[ToolCall, ...] = ()
     then: str = ""
+    wait: float = 0.0
 
 
 STORY = (
@@ -112,6 +117,7 @@ def _rule(data: Any) -> Rule:
     calls = _listed(given.get("call", []), "call")
     given["call"] = tuple(_call(call) for call in calls)
     given["when"] = _words(given.get("when"), "when")
+    given["wait"] = _seconds(given.get("wait", 0.0), "wait")
     return Rule(**given)
 
 
@@ -134,6 +140,12 @@ def _listed(data: Any, what: str) -> list[Any]:
     if not isinstance(data, list):
         raise ValueError(f"{what} is not a list but {type(data).__name__}")
     return data
+
+
+def _seconds(data: Any, what: str) -> float:
+    if isinstance(data, bool) or not isinstance(data, int | float) or not 0 <= data <= _LONGEST_WAIT:
+        raise ValueError(f"{what} wants 0 to {_LONGEST_WAIT:g} seconds, not {data!r}")
+    return float(data)
 
 
 def _words(data: Any, what: str) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from datetime import UTC
 from datetime import datetime
 from typing import Any
 from typing import Final
+
+SLOW_MS: Final = 1_200.0
+"""A first audio that comes later is shown as slow."""
 
 _SIDES: Final = {"client": "from the client", "upstream": "from the provider"}
 
@@ -58,6 +62,18 @@ def ending(record: Mapping[str, Any]) -> str:
 def latency(value: float | None) -> str:
     """Whole milliseconds."""
     return "-" if value is None else f"{value:.0f} ms"
+
+
+def first_audio(turn: Mapping[str, Any]) -> float | None:
+    """Milliseconds from the end of what the user said to the first sound of the answer."""
+    found: float | None = (turn.get("clocks") or {}).get("first_audio")
+    return found
+
+
+def slowest(turns: Iterable[Mapping[str, Any]]) -> int | None:
+    """The index of the turn whose first audio took longest; none where fewer than two had any."""
+    waited = [(value, -int(turn["index"])) for turn in turns if (value := first_audio(turn)) is not None]
+    return -max(waited)[1] if len(waited) > 1 else None
 
 
 def held(found: Mapping[str, Any]) -> str:

@@ -26,9 +26,6 @@ POLICY: Final = (
 )
 """Content-Security-Policy: no inline script or style, no other server."""
 
-SLOW_MS: Final = 1_200.0
-"""The first audio that fills the height of a sparkline."""
-
 PAGES: Final = (
     ("sessions", "/", "Sessions"),
     ("findings", "/findings", "Findings"),
@@ -67,7 +64,7 @@ def count(value: Any) -> str:
 def bars(values: list[float]) -> str:
     """As `spark`, on a scale of its own."""
     top = max(values, default=0) or 1
-    return spark([value / top * SLOW_MS for value in values])
+    return spark([value / top * cells.SLOW_MS for value in values])
 
 
 def seconds(value: Any) -> str:
@@ -85,12 +82,14 @@ def amount(value: Any) -> str:
     return f"${value:.6f}" if isinstance(value, int | float) else "unpriced"
 
 
-def spark(values: list[float], width: int = 64, height: int = 18) -> str:
-    """The path of an SVG with a bar for each latency: one scale for all sessions, which only those beyond it leave."""
-    top = max([*values, SLOW_MS])
+def spark(values: list[float], width: int = 64, height: int = 18, *, slow: bool = False) -> str:
+    """The path of an SVG with a bar for each slow latency, or each other one: one scale for all sessions, as far as it goes."""
+    top = max([*values, cells.SLOW_MS])
     step = min(4.0, width / max(1, len(values)))
     return "".join(
-        f"M{index * step + step / 2:.1f} {height}V{height - max(1.0, value / top * (height - 1)):.1f}" for index, value in enumerate(values)
+        f"M{index * step + step / 2:.1f} {height}V{height - max(1.0, value / top * (height - 1)):.1f}"
+        for index, value in enumerate(values)
+        if (value > cells.SLOW_MS) == slow
     )
 
 
@@ -135,6 +134,7 @@ ENVIRONMENT.filters |= {
     **{name: getattr(cells, name) for name in ("clock", "duration", "ending", "latency", "moment", "recorded", "found", "media")},
 }
 ENVIRONMENT.globals["pages"] = lambda: PAGES
+ENVIRONMENT.tests["slow"] = lambda milliseconds: isinstance(milliseconds, int | float) and milliseconds > cells.SLOW_MS
 
 
 def render(template: str, **values: Any) -> str:

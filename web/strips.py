@@ -9,6 +9,7 @@ from math import ceil
 from typing import Any
 from typing import Final
 
+from store.cells import SLOW_MS
 from web.rendering import seconds as clock
 
 Record = dict[str, Any]
@@ -79,7 +80,7 @@ def _pieces(timeline: Record) -> Iterator[tuple[str, float, float, str, int | No
         if turn["waited"] is not None:
             begin, end = turn["waited"]
             yield (
-                "slow" if end - begin > 1.2 else "wait",
+                "slow" if (end - begin) * 1000 > SLOW_MS else "wait",
                 begin,
                 end,
                 f"turn {index}: first audio after {(end - begin) * 1000:.0f} ms",

@@ -110,6 +110,8 @@ def test_script_from_yaml_and_json(tmp_path: Path):
         ({"answers": [5]}, "answers wants a text"),
         ({"rules": [{"say": "x"}]}, "when wants a text"),
         ({"rules": [{"when": "x", "call": [{"arguments": {}}]}]}, "name wants a text"),
+        ({"rules": [{"when": "x", "wait": -1}]}, "wait wants 0 to 60 seconds, not -1"),
+        ({"rules": [{"when": "x", "wait": "long"}]}, "wait wants 0 to 60 seconds, not 'long'"),
     ],
 )
 def test_scripts_with_faults(data: object, message: str):
@@ -122,6 +124,13 @@ def test_lines_go_before_everything_else():
     said = [reply(script, Turn("Tell me a story", number=number)) for number in range(3)]
     assert said[:2] == [(Say("One moment."),), (Call("find", '{"id":7}'),)]
     assert said[2] == reply(Script(), Turn("Tell me a story"))
+
+
+def test_a_rule_lets_its_answers_wait():
+    script = parse_script({"rules": [{"when": "rain", "say": "No.", "then": "It says {result}.", "wait": 2.5}]})
+    assert reply(script, Turn("Will it rain?")) == (Say("No.", 2.5),)
+    assert reply(script, Turn("Will it rain?", results=("no",))) == (Say("It says no.", 2.5),)
+    assert reply(script, Turn("Hello?")) == (Say("I heard you say: Hello?"),)
 
 
 def test_script_that_is_no_yaml(tmp_path: Path):

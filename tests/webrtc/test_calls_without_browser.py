@@ -74,7 +74,7 @@ async def test_the_demo_leaves_the_record_that_a_socket_leaves(stage: Stage, tmp
     assert said(socket_turns) == SAID[:3]
     assert [set(turn) for turn in turns[:3]] == [set(turn) for turn in socket_turns]
     assert [set(turn["usage"]) for turn in turns[:3]] == [set(turn["usage"]) for turn in socket_turns]
-    assert known_of(call) == known_of(socket) | {"call", "media", "client_secret"}
+    assert known_of(call) == known_of(socket) | {"call", "media", "client_secret", "recording", "events"}
 
 
 async def test_a_call_with_a_key_and_a_form(stage: Stage):

@@ -102,6 +102,7 @@ async function slowest() {
   if (!slow) return;
   while (!item(slow.index) && !at('more').hidden) await more();
   goTo(item(slow.index));
+  playTurn();
 }
 
 async function more() {
