@@ -56,7 +56,9 @@ def demo(
     ] = False,
     stay: Annotated[
         bool | None,
-        typer.Option("--keep/--exit", show_default="keep in a terminal", help="Serve the dashboard until Ctrl-C; --exit ends with the call."),
+        typer.Option(
+            "--keep/--exit", show_default="keep in a terminal", help="Serve the dashboard until Ctrl-C; --exit ends with the call."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
