@@ -1,47 +1,47 @@
-"""`replay`: a corpus of transcripts held through the running proxy, call by call, to see what its policies make of it."""
+"""`replay`: a corpus held through the proxy, or a recorded session held again: served to an app, or sent to a provider."""
 
 from __future__ import annotations
 
-import asyncio
-import socket
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 from typing import Final
-from urllib.parse import quote
-from urllib.parse import urlsplit
 
 import typer
 
 from cli.completion import complete_provider
-from cli.errors import FAILED
 from cli.errors import Failure
-from cli.keystore import stored_ids
-from cli.keystore import stored_keys
 from cli.options import DATA
 from cli.options import RULES
 from cli.options import AsJson
 from cli.options import DataFolder
 from cli.options import RulesFile
-from cli.output import err
-from cli.output import print_json
-from cli.rulesfile import valid_rules
-from cli.runfile import find_running
-from cli.runfile import reached
-from providers import provider as provider_of
-from rules.keys import hash_key
-from rules.match import RequestFacts
-from rules.model import Rules
-from rules.resolve import Refusal
-from rules.resolve import resolve
-from rules.upstream import Provider
 
-_USUAL: Final = "gpt-realtime"
-_PATH: Final = "/v1/realtime"
-_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+
+class To(StrEnum):
+    """Whom a recorded session is replayed to."""
+
+    client = "client"
+    upstream = "upstream"
+
+
+PORT: Final = 8790
+"""Where the provider `simulator` is looked for, so that a proxy with it can stand before a replay."""
+PATIENCE: Final = 3.0
+
+_TO_CLIENT: Final = "With --to client"
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines with the messages of a conversation each, or lines of a user.")],
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="WHAT...", help="A file with the messages of a conversation, or lines of a user, a line; with --to, recorded sessions."
+        ),
+    ],
+    to: Annotated[
+        To | None, typer.Option(help="Serve a recorded session to an app (client), or send its user's side to a provider (upstream).")
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -49,8 +49,35 @@ def replay(
         ),
     ] = None,
     key: Annotated[str | None, typer.Option(envvar="VOICETAP_KEY", metavar="KEY", help="The key of the proxy to show.")] = None,
-    pace: Annotated[float, typer.Option(min=0, help="How fast the played model speaks: 1 is real time, 0 as fast as can be.")] = 0,
+    pace: Annotated[
+        float | None,
+        typer.Option(
+            min=0, show_default="1 with --to, else 0", help="How slow it goes: 1 is real time or as recorded, 0 as fast as can be."
+        ),
+    ] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="The same as --pace 0.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before talking to a provider that bills.")] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, rich_help_panel=_TO_CLIENT, help="Where to listen on 127.0.0.1; 0 takes a free port.")
+    ] = PORT,
+    tls: Annotated[
+        bool, typer.Option("--tls", rich_help_panel=_TO_CLIENT, help="Speak TLS, with a certificate of the data folder's CA.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", rich_help_panel=_TO_CLIENT, help="Refuse a message that is not what was recorded, and close.")
+    ] = False,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH", rich_help_panel=_TO_CLIENT, help="Do not compare this place, such as $.session.instructions."),
+    ] = None,
+    times: Annotated[
+        int | None, typer.Option(min=1, metavar="N", rich_help_panel=_TO_CLIENT, help="End after so many connections.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", rich_help_panel=_TO_CLIENT, help="Serve each session once, then end.")] = False,
+    patience: Annotated[
+        float,
+        typer.Option(min=0, metavar="SECONDS", rich_help_panel=_TO_CLIENT, help="How long to wait for what the app skipped."),
+    ] = PATIENCE,
     rules: RulesFile = RULES,
     data: DataFolder = DATA,
     as_json: AsJson = False,
@@ -59,89 +86,46 @@ def replay(
 
     The other side is played here, from the transcripts, where the rules give a simulator a url on this computer that nobody serves.
     Any other provider gets the user's side only, in writing, and may bill it. Exits with 1 when a conversation was refused or ended.
+
+    With --to client, serve recorded sessions to an app in the place of the provider, each connection the next one, and report how the
+    app differed. With --to upstream, send what the app said in a recorded session to another model. docs/replay.md has both.
     """
-    from cli import replayed  # takes a while to import, which other commands need not wait for
-    from cli.replaying import Line
+    speed = 0.0 if fast else pace
+    match to:
+        case To.client:
+            from cli.replayclient import Serving
+            from cli.replayclient import to_client
 
-    corpus, known, secret = replayed.corpus(file), valid_rules(rules, stored_ids(data)), _key(key)
-    wanted = _model(known, model)
-    name, provider = _provider(known, wanted, _id(known, data, secret))
-    if provider.kind != "simulator" and not yes:
-        _confirm(name, len(corpus))
-    line = Line(_url(data, wanted), {"Authorization": f"Bearer {secret}"}, _address(provider), pace)
-    run = replayed.Replay(corpus, line, data, quiet=as_json)
-    asyncio.run(run.all())
-    if as_json:
-        print_json(run.told)
-    else:
-        run.sum_up()
-    if any(told["close"] for told in run.told):
-        raise typer.Exit(FAILED)
+            number = len(what) if once else times
+            to_client(
+                data, what, Serving(1.0 if speed is None else speed, port, tls, strict, tuple(ignore or ()), number, patience), as_json
+            )
+        case To.upstream:
+            from cli.replayupstream import to_upstream
 
+            session, wanted = _session_and_model(what, model)
+            speed = 1.0 if speed is None else speed
+            to_upstream(data=data, rules=rules, session=session, model=wanted, yes=yes, pace=speed, key=key, as_json=as_json)
+        case None:
+            from cli.replaycorpus import replay_corpus
 
-def _model(rules: Rules, model: str | None) -> str:
-    """The model that is asked for: where none is named, one of a simulator, best of one that can be played here. Raises Failure VT105."""
-    if model is not None:
-        return model
-    simulators = sorted((entry.url is None, name) for name, entry in rules.providers.items() if entry.kind == "simulator")
-    if not simulators:
-        raise Failure("VT105", "the rules have no simulator", "name whom to talk to: --model PROVIDER/MODEL")
-    return f"{simulators[0][1]}/{_USUAL}"
+            file = _file(what)
+            replay_corpus(file, rules=rules, data=data, model=model, key=key, pace=speed or 0.0, yes=yes, as_json=as_json)
 
 
-def _provider(rules: Rules, model: str, key: str | None) -> tuple[str, Provider]:
-    """Who gets these conversations by the routes of the rules. Raises Failure VT105."""
-    found = resolve(rules, RequestFacts("gateway", _PATH, model, key=key))
-    if isinstance(found, Refusal):
-        raise Failure("VT105", f"--model {model!r}: {found.message}", f"./run.sh explain --model {model} says why")
-    entry = rules.providers[found.provider]
-    if "openai" not in provider_of(entry.kind).capabilities.dialects:
-        raise Failure("VT105", f"{found.provider} does not speak the protocol that is replayed", "choose a provider with OpenAI's protocol")
-    return found.provider, entry
-
-
-def _address(provider: Provider) -> tuple[str, int] | None:
-    """Where the provider is played, host and port; None where it is a real one, or one that the proxy itself plays."""
-    if provider.kind != "simulator" or provider.url is None:
-        return None
-    parts = urlsplit(str(provider.url))
-    if parts.hostname not in _LOOPBACK or parts.port is None:
-        raise Failure("VT105", f"a simulator at {provider.url} cannot be played here", "give it a url such as http://127.0.0.1:8790")
-    with socket.socket(socket.AF_INET6 if ":" in parts.hostname else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((parts.hostname, parts.port))
-        except OSError:
-            err().print(f"{provider.url} is served already: answers are its own, and what reaches it does not show here", style="dim")
-            return None
-    return parts.hostname, parts.port
-
-
-def _url(data: Path, model: str) -> str:
-    """Raises Failure VT108."""
-    running = find_running(data)
-    if running is None:
-        raise Failure("VT108", f"no proxy serves {data}", "start it, or name its folder with --data")
-    return f"ws://{reached(running.gateway)}{_PATH}?model={quote(model, safe='')}"
-
-
-def _key(key: str | None) -> str:
+def _file(what: list[str]) -> Path:
     """Raises Failure VT105."""
-    if not key:
-        raise Failure("VT105", "no key to show to the proxy", "set VOICETAP_KEY, or --key; ./run.sh keys new NAME makes one")
-    return key
+    if len(what) > 1 or (what[0].startswith("ses_") and not Path(what[0]).exists()):
+        raise Failure(
+            "VT105", f"{' '.join(what)} is no file", "a recorded session needs --to client, or --to upstream PROVIDER/MODEL --yes"
+        )
+    return Path(what[0])
 
 
-def _id(rules: Rules, data: Path, key: str) -> str | None:
-    """The key's id; None for one that is not known here."""
-    digest = hash_key(key)
-    return next((known.id for known in (*rules.keys, *stored_keys(data)) if known.hash == digest), None)
-
-
-def _confirm(name: str, number: int) -> None:
-    """Raises Failure VT105 where nobody says yes."""
-    err().print(f"billable: {name} may charge for these {number} conversations", style="dim")
-    try:
-        typer.confirm("Send them?", abort=True, err=True)
-    except typer.Abort:
-        raise Failure("VT105", "nothing is sent", "answer y, or add --yes") from None
+def _session_and_model(what: list[str], model: str | None) -> tuple[str, str]:
+    """The session and whom to send it to, which is the word with a slash. Raises Failure VT105."""
+    words = [*what, *([model] if model else [])]
+    if len(words) != 2:
+        raise Failure("VT105", "one session is sent to one model", "./run.sh replay SESSION --to upstream PROVIDER/MODEL --yes")
+    session, wanted = reversed(words) if "/" in words[0] else words
+    return session, wanted

@@ -6,6 +6,7 @@ Every other byte stays as it came, so that what is kept is still the message, an
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 from typing import NamedTuple
 
@@ -44,12 +45,17 @@ def without_sound(frame: Frame) -> tuple[bytes, tuple[Elided, ...]]:
     return _carefully(frame) if frame.type in SOUND or _has_long_text(frame.payload) else (frame.payload, ())
 
 
-def filled(payload: bytes, elided: Iterable[Elided]) -> bytes:
-    """The payload with silence in the place of the sound that was taken out, as long as it was."""
+def filled(payload: bytes, elided: Iterable[Elided], sounds: Sequence[bytes] = ()) -> bytes:
+    """The payload with silence in the place of the sound that was taken out, as long as it was.
+
+    `sounds` are put there instead, as far as there are some: base64 as it stood at that place, or the bytes of a binary message.
+    Raises LookupError where a place is not there.
+    """
     places = tuple(elided)
     if places and not places[0].keys:
-        return bytes(places[0].size)
-    return edited(payload, [Edit(keys, _SILENCE * size) for keys, size in places]) if places else payload
+        return sounds[0] if sounds else bytes(places[0].size)
+    put = [sound.decode() for sound in sounds] + [_SILENCE * size for _, size in places[len(sounds) :]]
+    return edited(payload, [Edit(place.keys, sound) for place, sound in zip(places, put, strict=True)]) if places else payload
 
 
 def _quickly(frame: Frame) -> tuple[bytes, tuple[Elided, ...]] | None:
