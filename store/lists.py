@@ -54,7 +54,7 @@ class Lists(DayReader):
         found = self._listed(FINDINGS, Listed(since=since, until=until, equal=equal, globs=globs), limit, offset, order)
         with self._reading():
             looking = self.contents.looking()
-            return [self._told(row, looking) for row in found]
+            return [self.whole(FINDINGS, row, day_of(row["at"]), looking) for row in found]
 
     def billing(
         self,
@@ -79,9 +79,10 @@ class Lists(DayReader):
         """What was erased, by whom and why; `done_at` is None for what was begun and, after a crash, done by another."""
         return self._listed(ERASURES, Listed(since=since, until=until), None, 0, order)
 
-    def _told(self, row: Row, looking: Looking) -> Row:
-        day, session = day_of(row["at"]), owner(row)
-        made = rejoined(FINDINGS, row, partial(looking.find, day, session), MISSING)
+    def whole(self, table: str, row: Row, day: str, looking: Looking) -> Row:
+        """A record of a day, which is changed, with its texts in it."""
+        session = owner(row)
+        made = rejoined(table, row, partial(looking.find, day, session), MISSING)
         if made.get(STATE) == MISSING and any(owner(gone) == session for gone in self.rows(day, ERASED).values()):
             made[STATE] = GONE
         return made

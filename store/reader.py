@@ -103,6 +103,11 @@ class LogReader(Lists):
         with self._reading():
             return page(filter(wanted.day, self.days()), of_day, limit=limit, offset=offset, order=order)
 
+    def of_day(self, day: str, wanted: Wanted) -> list[Row]:
+        """The sessions of a day that fit, in no order: the records themselves, without a copy, to look at."""
+        with self._reading():
+            return [row for row in self._day(day).tables.rows.get(SESSIONS, {}).values() if wanted.fits(row)]
+
     def tally[T](self, wanted: Wanted, of: Callable[[Row], T]) -> list[T]:
         """What `of` makes of each session that fits, in no order; it is given the records themselves, without a copy, to look at."""
         with self._reading():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Collection
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -20,7 +19,6 @@ from starlette.routing import Route
 
 from store.errors import StoreError
 from store.export.native import native
-from store.query import has_text
 from store.reader import LogReader
 from web.answers import Refused
 from web.answers import refused
@@ -33,6 +31,7 @@ from web.guard import Note
 from web.listing import Listing
 from web.listing import Live
 from web.live import Watch
+from web.logs import Logs
 from web.messages import Messages
 from web.metrics import Metrics
 from web.openapi import openapi
@@ -42,7 +41,6 @@ from web.query import Page
 from web.query import finding_filters
 from web.query import page
 from web.query import session_filters
-from web.query import turn_filters
 from web.reading import Readers
 from web.reading import Work
 from web.rendering import as_json
@@ -99,8 +97,8 @@ def make_app(
             Route("/api/sessions/{id}", control.session),
             Route("/api/sessions/{id}/kill", control.kill, methods=["POST"]),
             Route("/api/keys/{id}/kill", control.kill_key, methods=["POST"]),
-            Route("/api/logs/sessions/{id}", control.turns),
             Route("/api/findings", control.findings),
+            *Logs(control.find, work).routes,
             *Sound(log.folder.parent, control.find).routes,
             *Events(log.frames, control.find).routes,
             *Downloads(control.find, work).routes,
@@ -140,13 +138,6 @@ class _Control:
     async def session(self, request: Request) -> Response:
         return JSONResponse(await self.find(request.path_params["id"]))
 
-    async def turns(self, request: Request) -> Response:
-        """`{turns, count, limit, offset, order, has_more}`; `count` is of all that fit."""
-        part = page(request.query_params, "asc")
-        conditions = turn_filters(request.query_params)
-        found = await self.find(request.path_params["id"])
-        return as_json(await self._work(some_turns, found["id"], conditions, part))
-
     async def findings(self, request: Request) -> Response:
         """`{findings, limit, offset, order, has_more}`."""
         part = page(request.query_params, "desc")
@@ -172,32 +163,11 @@ class _Control:
         return found
 
 
-def some_turns(log: LogReader, session: str, conditions: dict[str, Any], part: Page) -> bytes:
-    """Turns of a session that fit, as JSON."""
-    turns = [turn for turn in log.turns(session) if _fits(turn, **conditions)]
-    ordered = turns if part.order == "asc" else turns[::-1]
-    shown = ordered[part.offset : part.offset + part.limit]
-    more = part.offset + len(shown) < len(turns)
-    return encoded({"turns": shown, "count": len(turns), **part.record(), "has_more": more})
-
-
 def some_findings(log: LogReader, conditions: dict[str, Any], part: Page) -> bytes:
     """Findings that fit, as JSON."""
     found = log.findings(**conditions, limit=part.limit + 1, offset=part.offset, order=part.order)
     shown = [native(finding) for finding in found[: part.limit]]
     return encoded({"findings": shown, **part.record(), "has_more": len(found) > part.limit})
-
-
-def _fits(
-    turn: Record, status: str | None = None, since: datetime | None = None, until: datetime | None = None, text: str | None = None
-) -> bool:
-    started = datetime.fromisoformat(turn["started_at"])
-    return (
-        (status is None or turn["status"] == status)
-        and (since is None or started >= since)
-        and (until is None or started < until)
-        and (text is None or has_text(turn, text.casefold()))
-    )
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -67,6 +67,7 @@ PARAMETERS: Final[dict[str, Schema]] = {
 
 _PAGED: Final = ("limit", "offset", "order")
 _SESSIONS: Final = ("session_id", "parent_request_id", "key", "provider", "model", "status", "since", "until", "text", *_PAGED)
+_LOGS: Final = tuple("turn status" if name == "status" else name for name in _SESSIONS)
 _FINDINGS: Final = (
     *("session_id", "key", "provider", "model", "route", "kind", "policy", "action", "mode", "severity", "since", "until"),
     *_PAGED,
@@ -107,6 +108,8 @@ OPERATIONS: Final = (
     Operation("/api/sessions/{id}/messages.har", "Its recorded messages as an HTTP archive for DevTools"),
     Operation("/api/sessions/{id}/records.jsonl", "All its records as JSON lines", JSONL),
     Operation("/api/keys/{id}/kill", "End all live sessions of a key", method="post", status=202),
+    Operation("/api/logs", "Turns of all sessions", query=_LOGS),
+    Operation("/api/logs/sessions/{id}/summary", "What its turns add up to"),
     Operation("/api/logs/sessions/{id}", "The turns of a session", query=("turn status", "since", "until", "text", *_PAGED)),
     Operation("/api/findings", "What was found", query=_FINDINGS),
     Operation("/api/live", "Events session, turn and finding with their records, as they happen", EVENTS, ("session_id",)),

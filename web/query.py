@@ -55,7 +55,11 @@ def page(given: Mapping[str, str], order: Order) -> Page:
 def session_filters(given: Mapping[str, str]) -> dict[str, Any]:
     """Conditions for `LogReader.sessions`. A grouping id wins over a session id. Raises Refused 400."""
     known(given, (*_SESSION, "parent_request_id", *_PAGED))
-    made = {name: read(name, given[name]) for name, read in _SESSION.items() if name in given}
+    return _with_grouping(given, _SESSION)
+
+
+def _with_grouping(given: Mapping[str, str], filters: Mapping[str, Callable[[str, str], Any]]) -> dict[str, Any]:
+    made = {name: read(name, given[name]) for name, read in filters.items() if name in given}
     if "parent_request_id" in given:
         made["grouping"] = given["parent_request_id"]
         made.pop("session_id", None)
@@ -66,6 +70,12 @@ def turn_filters(given: Mapping[str, str]) -> dict[str, Any]:
     """Conditions on turns. Raises Refused 400."""
     known(given, (*_TURN, *_PAGED))
     return {name: read(name, given[name]) for name, read in _TURN.items() if name in given}
+
+
+def log_filters(given: Mapping[str, str]) -> dict[str, Any]:
+    """Conditions on turns of all sessions, and on their sessions. A grouping id wins over a session id. Raises Refused 400."""
+    known(given, (*_SESSION, "parent_request_id", *_PAGED))
+    return _with_grouping(given, {**_SESSION, **_TURN})
 
 
 def finding_filters(given: Mapping[str, str]) -> dict[str, Any]:
