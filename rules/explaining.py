@@ -30,6 +30,8 @@ from rules.resolve import resolve
 
 DEFAULT_PATH: Final = "/v1/realtime"
 DOORS: Final[tuple[str, ...]] = get_args(Door)
+BLANK: Final[Mapping[str, str]] = {"path": DEFAULT_PATH, "door": DOORS[0]}
+"""What a request is as long as nobody says otherwise."""
 
 
 class BadRequest(ValueError):

@@ -25,6 +25,7 @@ from web.answers import refused
 from web.dashboard import Dashboard
 from web.downloads import Downloads
 from web.events import Events
+from web.explanation import Explanation
 from web.feeds import Feeds
 from web.guard import Guard
 from web.guard import Note
@@ -111,6 +112,7 @@ def make_app(
             *Reports(work).routes,
             *Feeds(watch).routes,
             *State(numbers, rules, work).routes,
+            *Explanation(control.find, rules, work).routes,
             *call_routes(gateway),
         ],
         exception_handlers={Refused: _refused, HTTPException: _http_error, StoreError: _unreadable, Exception: _failed},

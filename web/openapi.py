@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.responses import Response
 
+from rules.explaining import DOORS
 from store.export.native import Action
 from store.export.native import Kind
 from store.export.native import Mode
@@ -61,6 +62,12 @@ PARAMETERS: Final[dict[str, Schema]] = {
     "severity": _one_of(get_args(Severity)),
     "from": _one_of(get_args(Direction)),
     "period": _one_of(PERIODS),
+    "path": {"type": "string", "description": "of a request, with or without a query"},
+    "header": {"type": "string", "description": "name=value, one a line"},
+    "door": _one_of(DOORS),
+    "host": _TEXT,
+    "session": {"type": "string", "description": "the id of one whose request is explained; instead of all that describes one"},
+    "event": {"type": "integer", "minimum": 1, "description": "the number of a recorded message of that session"},
     "fold": {"type": "string", "enum": ["yes", "no"], "default": "yes"},
     "type": {"type": "string", "description": "a glob of the event type"},
 }
@@ -72,6 +79,7 @@ _FINDINGS: Final = (
     *("session_id", "key", "provider", "model", "route", "kind", "policy", "action", "mode", "severity", "since", "until"),
     *_PAGED,
 )
+_EXPLAINED: Final = ("path", "model", "key", "header", "door", "host", "session", "event")
 JSON: Final = "application/json"
 HTML: Final = "text/html"
 EVENTS: Final = "text/event-stream"
@@ -129,6 +137,8 @@ OPERATIONS: Final = (
     Operation("/usage.json", "The same as JSON", query=("period",)),
     Operation("/rules", "The active rules with the hits of their policies, as a page", HTML),
     Operation("/rules.json", "The same as JSON, without hashes of keys"),
+    Operation("/rules/explain", "Where a request goes and why, as a page", HTML, _EXPLAINED),
+    Operation("/rules/explain.json", "The same as JSON", query=_EXPLAINED),
     Operation("/health", "The numbers of the moment, as a page", HTML),
     Operation("/health.json", "The same as JSON"),
     Operation("/live/sessions", "Rows of the list of sessions, as they change", EVENTS, ("q",)),

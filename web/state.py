@@ -21,6 +21,8 @@ from starlette.routing import Route
 from addons.figures import Snapshot
 from realtime.jsonpath import spelled
 from realtime.regex import Regex
+from rules.explaining import BLANK
+from rules.explaining import DOORS
 from rules.model import Rules
 from rules.policy import Policy
 from store.clock import stamp
@@ -53,7 +55,7 @@ class State:
 
     async def rules(self, request: Request) -> Response:
         made = await self._rules(request)
-        return await asyncio.to_thread(page, "rules.html", **made)
+        return await asyncio.to_thread(page, "rules.html", form=BLANK, doors=DOORS, **made)
 
     async def rules_json(self, request: Request) -> Response:
         """`{generation, policies, routes, keys, log}`; no hash of a key, and no credential."""

@@ -1,5 +1,6 @@
 // The messages of a session: a list that draws only what is seen, however long it is, and one message at a time as JSON.
 
+import { fetched } from './parts.js';
 import { clock } from './timeline.js';
 
 const TALL = 24;
@@ -89,8 +90,20 @@ export class Messages extends EventTarget {
     const message = await (await fetch(`${this.#path}/messages/${row[0]}.json`)).json();
     if (this.#chosen !== index) return;
     const { payload, data, ...envelope } = message;
-    this.#view.replaceChildren(made('pre', 'envelope', plain(facts(envelope))), made('pre', '', lines(body(payload, data, message.elided))));
+    const why = Object.assign(made('button', 'why', 'Explain'), { type: 'button', title: 'What the policies of today make of it (e)' });
+    why.addEventListener('click', () => this.explain());
+    this.#view.replaceChildren(why, made('pre', 'envelope', plain(facts(envelope))), made('pre', '', lines(body(payload, data, message.elided))));
     this.#view.hidden = false;
+  }
+
+  /** Says what the policies of today make of the message that is open, or no longer. */
+  async explain() {
+    const [number] = this.#rows[this.#chosen] ?? [];
+    const shown = this.#view.querySelector('#event-explained');
+    if (number === undefined || shown) return shown?.remove();
+    const page = await fetched(`/rules/explain?session=${this.#path.split('/').at(-1)}&event=${number}`);
+    if (this.#rows[this.#chosen]?.[0] !== number) return;
+    this.#view.querySelector('.envelope').before(page?.getElementById('event-explained') ?? made('p', 'bad', 'It cannot be explained: its content was not recorded.'));
   }
 
   get #first() { return Math.floor(this.#box.scrollTop / TALL); }

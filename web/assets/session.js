@@ -146,6 +146,7 @@ at('tab-conversation').addEventListener('click', () => tab('conversation'));
 at('tab-messages').addEventListener('click', () => tab('messages'));
 onKey('m', () => tab(showsMessages() ? 'conversation' : 'messages'));
 onKey('u', () => showsMessages() && messages.fold());
+onKey('e', () => (showsMessages() ? messages.explain() : at('explain').click()));
 
 // What happens while the session runs
 
