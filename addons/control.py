@@ -18,7 +18,8 @@ from addons.doors import host_and_port
 from addons.figures import Snapshot
 from addons.floods import Refused
 from addons.tap import Tap
-from realtime.framing import Close
+from addons.unattended import BY_HAND
+from addons.unattended import Unattended
 from rules.model import Rules
 from store.reader import LogReader
 
@@ -66,10 +67,11 @@ class MakeApp(Protocol):
 class Control:
     """Started after the doors listen; `token` is new with every start."""
 
-    def __init__(self, tap: Tap, live: Live, numbers: Numbers, make_app: MakeApp) -> None:
+    def __init__(self, tap: Tap, live: Live, numbers: Numbers, unattended: Unattended, make_app: MakeApp) -> None:
         self.tap = tap
         self.live = live
         self.numbers = numbers
+        self.unattended = unattended
         self.make_app = make_app
         self.token = secrets.token_urlsafe(24)
         self.port = 0
@@ -129,16 +131,17 @@ class Control:
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
     def kill(self, session: str) -> bool:
-        """End a live session by hand; False where there is none of that id."""
+        """End a live session by hand, a call that goes on elsewhere too; False where there is none of that id."""
         found = self.tap.live.get(session)
-        if found is not None:
-            found[1].close(Close(1008, "ended by the operator"), "kill")
-        return found is not None
+        if found is None:
+            return self.unattended.kill(session)
+        found[1].close(BY_HAND, "kill")
+        return True
 
     def kill_key(self, key: str) -> list[str]:
-        """End all live sessions of a key by hand, those of its ephemeral keys too; returns their ids."""
+        """End all live sessions and calls of a key by hand, those of its ephemeral keys too; returns their ids."""
         found = [session.id for session, _ in self.tap.live.values() if session.principal == key]
-        return [session for session in found if self.kill(session)]
+        return [*(session for session in found if self.kill(session)), *self.unattended.kill_key(key)]
 
     async def stop(self) -> None:
         """Finish open requests and close the listener."""

@@ -125,7 +125,8 @@ class Pipeline:
         sideband = Sideband(tap, dialling, gateway_address)
         self.calls = Calls(tap, admission, dialling, self.sidecar, sideband, self.sounds, policing)
         self.sessions.reason = policing.reason
-        self.sessions.unattended = Unattended(tap, self.sessions.known, self.calls.hang_up).look
+        self.unattended = Unattended(tap, self.sessions.known, self.calls.hang_up)
+        self.sessions.unattended = self.unattended.look
         self.is_running = False
         self.addons: list[Any] = [
             RulesWatch(tap),

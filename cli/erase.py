@@ -69,11 +69,15 @@ def erase(
 
 
 def _targets(data: Path, request: Request) -> list[Target]:
-    """What there is to be erased. Raises Failure VT102."""
+    """What there is to be erased. Raises Failure VT102, and VT104 for a key without any session."""
     try:
-        return request.targets(Inventory(LogReader(data), data))
+        inventory = Inventory(LogReader(data), data)
+        found = request.targets(inventory)
     except (OSError, StoreError) as error:
         raise Failure("VT102", str(error), f"check {data}") from None
+    if request.key is not None and all(known.principal != request.key for known in inventory.sessions.values()):
+        raise Failure("VT104", f"no session in {data} is one of a key {request.key!r}", "./run.sh sessions shows whose they are")
+    return found
 
 
 def _confirm(targets: list[Target]) -> None:

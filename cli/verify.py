@@ -72,6 +72,9 @@ def _print(report: Report) -> None:
     print_table(_COLUMNS, [(found.file, found.lines, found.sealed or "-", _state(found)) for found in report.files], _RIGHT)
     if (bad := report.bad) is not None and bad.bad is not None:
         out().print(f"{bad.file}:{bad.bad.line}: {plain(bad.bad.why)}", style="bold red", markup=False, soft_wrap=True)
+    for found in report.files:
+        if found.warning is not None:
+            out().print(f"{found.file}: warning: {plain(found.warning)}", style="yellow", markup=False, soft_wrap=True)
     texts = f"{report.texts} texts are what was committed to, {report.erased} were erased"
     key = f"{report.seals} seals by the key {report.key}" if report.key else "no seals"
     speed = f"{report.bytes / _MEGA:.1f} MB in {report.seconds:.2f} s, {_rate(report):.0f} MB/s"

@@ -1,11 +1,11 @@
 """The chain of a file: every line ends with its number and the SHA-256 of the line before it, so that none can be changed, put in,
 taken out or moved without the one after it showing it.
 
-    {"voicetap":"log","version":2,"chain":"<id>","after":{"file":…,"chain":…,"seq":…,"head":…},"seq":0,"prev":"<64 hex>"}
+    {"voicetap":"log","version":2,"chain":"<id>","after":{"file":…,"chain":…,"seq":…,"head":…},"sealed":30.0,"seq":0,"prev":"<64 hex>"}
     {"table":"sessions",…,"seq":1,"prev":"<SHA-256 of the line above, without its line end>"}
 
-The line that begins a chain names the head of the file before it, and its own `prev` is the SHA-256 of all bytes that stand
-before it in its file: of none, unless the file was begun by a program that knew no chain.
+The line that begins a chain names the head of the file before it, and how often, in seconds, the file is going to be sealed. Its own
+`prev` is the SHA-256 of all bytes that stand before it in its file: of none, unless the file was begun by a program that knew no chain.
 """
 
 from __future__ import annotations
@@ -61,10 +61,11 @@ class Beginning(msgspec.Struct, omit_defaults=True):
     version: int = 0
     chain: str = ""
     after: After | None = None
+    sealed: float | None = None
 
 
 _beginning = msgspec.json.Decoder(Beginning).decode
-_after = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder().encode
 
 
 def digest(line: bytes) -> str:
@@ -83,10 +84,11 @@ def linked(line: bytes, seq: int, prev: str) -> bytes:
     return line[:-2] + b',"seq":%d,"prev":"%b"}\n' % (seq, prev.encode())
 
 
-def begin(chain: str, after: After | None, before: str) -> bytes:
-    """The line that begins a chain; `before` is the digest of what stands in the file."""
-    told = b',"after":' + _after(after) if after is not None else b""
-    return linked(BEGINNING + b'"%b"%b}\n' % (chain.encode(), told), 0, before)
+def begin(chain: str, after: After | None, before: str, sealed: float | None = None) -> bytes:
+    """The line that begins a chain; `before` is the digest of what stands in the file, `sealed` as in `Beginning`."""
+    told = b',"after":' + _encode(after) if after is not None else b""
+    often = b',"sealed":' + _encode(sealed) if sealed is not None else b""
+    return linked(BEGINNING + b'"%b"%b%b}\n' % (chain.encode(), told, often), 0, before)
 
 
 def beginning_of(line: bytes) -> Beginning:
@@ -100,18 +102,21 @@ class Chain:
     `head` is None until the first line was taken; then the lines that `next` gives begin with the one that begins the chain.
     """
 
-    def __init__(self, name: str, head: Head | None = None, *, after: After | None = None, before: str = NOTHING) -> None:
+    def __init__(
+        self, name: str, head: Head | None = None, *, after: After | None = None, before: str = NOTHING, sealed: float | None = None
+    ) -> None:
         self.name = name
         self.head = head
         self._after = after
         self._before = before
+        self._sealed = sealed
 
     def next(self, line: bytes) -> tuple[bytes, Head]:
         """The bytes to write for a line, and the head when they are: assign it to `head` once they are sure to be written."""
         start = b""
         head = self.head
         if head is None:
-            start = begin(self.name, self._after, self._before)
+            start = begin(self.name, self._after, self._before, self._sealed)
             head = Head(self.name, 0, digest(start[:-1]))
         made = linked(line, head.seq + 1, head.digest)
         return start + made, Head(self.name, head.seq + 1, digest(made[:-1]))

@@ -39,17 +39,17 @@ _NAME_BYTES: Final = 16
 class Day:
     """A day that is written to. An existing file is locked and its unfinished last line cut off. Raises OSError, LogLocked.
 
-    `before` gives the head of the day before this one, for a file that begins a chain now.
+    `before` gives the head of the day before this one, for a file that begins a chain now; `sealed` is how often it is sealed, in seconds.
     """
 
-    def __init__(self, path: Path, committer: Committer, clock: Clock, before: Callable[[], After | None]) -> None:
+    def __init__(self, path: Path, committer: Committer, clock: Clock, before: Callable[[], After | None], sealed: float) -> None:
         self.path = path
         self._committer = committer
         self._journal = Journal(path, header=b"")
         if path.exists(follow_symlinks=False):
             self._journal.open(LOCK_WAIT)
         database = AppendDB(path, sink=self._put, clock=clock)
-        self._chain = self._continued(database.storage.chain) or self._begun(before)
+        self._chain = self._continued(database.storage.chain) or self._begun(before, sealed)
         self.sessions = database.table(SESSIONS)
         self.turns = database.table(TURNS)
         self.findings = database.table(FINDINGS)
@@ -83,8 +83,8 @@ class Day:
         head = head_at(chain, self._journal.last)
         return None if head is None else Chain(chain, head)
 
-    def _begun(self, before: Callable[[], After | None]) -> Chain:
-        return Chain(os.urandom(_NAME_BYTES).hex(), after=before(), before=self._digest())
+    def _begun(self, before: Callable[[], After | None], sealed: float) -> Chain:
+        return Chain(os.urandom(_NAME_BYTES).hex(), after=before(), before=self._digest(), sealed=sealed)
 
     def _digest(self) -> str:
         """Of what stands in the file already."""

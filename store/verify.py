@@ -33,11 +33,16 @@ from store.verifycontent import ContentCheck
 from store.verifyfile import Bad
 from store.verifyfile import Walk
 from store.verifyfile import Witness
+from store.verifyseals import Unsealed
 
 
 @dataclass(slots=True)
 class FileReport:
-    """What was found of one file. `sealed` is the last line that is vouched for from outside, `torn` are bytes of an unfinished line."""
+    """What was found of one file.
+
+    `sealed` is the last line that is vouched for from outside, `torn` are bytes of an unfinished line. `warning` is what looks as if
+    something was taken away, and may have another reason.
+    """
 
     file: str
     lines: int = 0
@@ -46,6 +51,7 @@ class FileReport:
     unchained: int = 0
     sealed: int = 0
     torn: int = 0
+    warning: str | None = None
     bad: Bad | None = None
 
 
@@ -93,6 +99,8 @@ class _Verification:
         self._files: dict[str, FileReport] = {}
         self._witnesses: dict[str, list[Witness]] = {}
         self._contents = ContentCheck(data)
+        self._sealed: set[str] = set()
+        """Files of which there is a genuine seal."""
 
     def run(self) -> Report:
         days = days_in(self._folder)
@@ -121,6 +129,7 @@ class _Verification:
                 self._of(path.name).bad = Bad(number, f"this seal is not genuine: {error}")
                 return
             self._report.seals += 1
+            self._sealed.add(seal.file)
             self._witnesses.setdefault(seal.file, []).append(Witness(Head(seal.chain, seal.seq, seal.head), f"{by} of {seal.at}"))
 
     def _after(self, path: Path) -> None:
@@ -140,13 +149,17 @@ class _Verification:
     def _walk(self, day: str) -> None:
         path = file_of(self._folder, day)
         report = self._of(path.name)
-        walk = Walk(self._witnesses.get(path.name, ()), partial(self._contents.look, day))
+        walk, unsealed = Walk(self._witnesses.get(path.name, ()), partial(self._contents.look, day)), Unsealed()
         for line in _lines(path):
             walk.line(line)
+            unsealed.line(line)
         found = walk.end()
         report.bytes, report.torn = _size(path)
         report.lines, report.unchained, report.sealed, report.bad = found.lines, found.unchained, found.witnessed, found.bad
         report.chain = found.head.chain if found.head is not None else None
+        if path.name not in self._sealed:
+            report.bad = report.bad or unsealed.bad()
+            report.warning = unsealed.warning() if self._report.key is not None and report.bad is None else None
 
     def _judge(self, days: list[str]) -> None:
         """What can be said when everything was seen."""

@@ -53,6 +53,7 @@ class Writer:
         self._lock = lock
         self._committer = committer
         self._clock = clock
+        self._sealed = seal_every
         self._days: dict[str, Day] = {}
         self._held: Collection[str] = ()
         """Days that stay open although nothing in them is live."""
@@ -122,7 +123,7 @@ class Writer:
         return self._days[day]
 
     def _opened(self, day: str) -> Day:
-        return Day(file_of(self.folder, day), self._committer, self._clock, lambda: self._before(day))
+        return Day(file_of(self.folder, day), self._committer, self._clock, lambda: self._before(day), self._sealed)
 
     def _before(self, day: str) -> After | None:
         """The head of the newest other day that has one, for the beginning of this one."""

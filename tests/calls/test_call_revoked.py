@@ -28,6 +28,21 @@ async def test_a_revoked_key_ends_its_calls(board: Switchboard, mode: str, model
     assert "key revoked" in found["detail"]["reason"]
 
 
+async def test_a_call_that_goes_on_elsewhere_is_hung_up_by_hand(board: Switchboard):
+    made, model = board.cli("keys", "new", "by-hand"), f"brief-{MODEL}"
+    async with board.call(name="hand one", key=made["key"], model=model) as (one, _):
+        [session] = await eventually(lambda: board.sessions("hand one"))
+        assert board.cli("kill", session["id"])["killed"] == [session["id"]]
+        await one.over()
+    async with board.call(name="hand all", key=made["key"], model=model) as (every, _):
+        [session] = await eventually(lambda: board.sessions("hand all"))
+        assert board.cli("kill", "--key", "by-hand")["killed"] == [session["id"]]
+        await every.over()
+    assert board.cli("kill", "--key", "by-hand")["killed"] == []
+    found = await eventually(lambda: len(rows := board.cli("findings", "kind=revocation", "key=by-hand")) == 2 and rows)
+    assert {row["action"] for row in found} == {"kill"}
+
+
 async def test_a_key_that_works_leaves_a_signalled_call_alone(board: Switchboard):
     other = board.cli("keys", "new", "somebody-else")
     async with board.call(name="left alone", model=f"brief-{MODEL}") as (phone, call):

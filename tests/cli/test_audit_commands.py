@@ -98,6 +98,8 @@ def test_verify_says_what_is_not_sealed_and_what_is_unfinished(run: Run, data: P
     result = run("verify")
     assert result.exit_code == 0
     assert "ok; 7 lines are newer than the last seal; 8 bytes of an unfinished line" in result.stdout
+    assert f"{file.name}: warning: no seals: the first is made within 30 s" in result.stdout
+    assert "no seals" in json.loads(run("verify", "--json").stdout)["files"][0]["warning"]
 
 
 @pytest.mark.parametrize(("words", "gone"), [(("--session", "ses_a"), "ses_a"), (("--key", "desk"), "ses_b")])
@@ -110,6 +112,13 @@ def test_erasing(run: Run, data: Path, words: tuple[str, ...], gone: str) -> Non
     assert (json.loads(result.stdout)["erased"], result.exit_code) == (1, 0)
     again = run("erase", *words, "--json")
     assert json.loads(again.stdout) == {"sessions": 0, "contents": 0, "recordings": 0}
+
+
+def test_a_key_that_has_no_session(run: Run) -> None:
+    failure = run("erase", "--key", "nobody", "--yes").exception
+    assert isinstance(failure, Failure)
+    assert (failure.code, failure.exit_code) == ("VT104", 1)
+    assert "no session" in failure.message and "'nobody'" in failure.message
 
 
 def test_erasing_by_date_and_more_than_one(run: Run, data: Path) -> None:

@@ -175,6 +175,38 @@ def test_a_day_that_is_gone(data: Path, day: int) -> None:
         assert "the first line of" in str(found)
 
 
+@pytest.mark.parametrize("seconds", [9.0, 13.0])
+def test_seals_that_are_gone(tmp_path: Path, clock: Any, make_session: Make, seconds: float) -> None:
+    log = Log.open(tmp_path, clock=clock, seal_every=10.0)
+    for number in range(5):
+        log.session_opened(make_session(f"s{number}"))
+        clock.forward(seconds=seconds)
+    log.session_opened(make_session("later"))
+    log.close()
+    assert verify(tmp_path).files[0].warning is None
+    file = tmp_path / "log" / f"{DAYS[0]}.jsonl"
+    file.with_suffix(".seals").unlink()
+    found = verify(tmp_path)
+    assert _first(found) == (file.name, 1)
+    assert "its seals are missing" in str(found.bad)
+    (tmp_path / "seal.pub").unlink()
+    assert _first(verify(tmp_path)) == (file.name, 1), "the file says it by itself"
+
+
+def test_seals_that_may_never_have_been(tmp_path: Path, clock: Any, make_session: Make) -> None:
+    log = Log.open(tmp_path, clock=clock, seal_every=10.0)
+    for number in range(3):
+        log.session_opened(make_session(f"s{number}"))
+        clock.forward(hours=8)
+    log.close()
+    day = tmp_path / "log" / f"{DAYS[0]}.jsonl"
+    day.with_suffix(".seals").unlink()
+    found = verify(tmp_path)
+    assert found.bad is None, "the computer may have slept between two records, and the proxy have stopped right after"
+    assert "within 10 s" in str(found.files[0].warning)
+    assert found.files[-1].warning is None
+
+
 def test_what_the_anchor_says(tmp_path: Path, clock: Any, make_session: Make) -> None:
     anchor = tmp_path / "elsewhere"
     log = Log.open(tmp_path / "data", clock=clock, anchor=anchor)
