@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 from typing import Any
@@ -54,21 +55,48 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Compare two recorded sessions, turn by turn. Exits with 1 when they differ in what is compared."""
-    aspects = _aspects(only)
-    sides = _side(data, a), _side(data, b)
-    found = [one for one in differences(*sides, within / 100) if one.aspect in aspects]
-    equal = all(one.equal for one in found)
+    found = compared(data, a, b, only, within)
     if as_json:
-        a, b = (side.facts.session["id"] for side in sides)
-        setup = all(side.configured is not None for side in sides)
-        print_json({"a": a, "b": b, "equal": equal, "compared": aspects, "setup": setup, "values": [asdict(one) for one in found]})
+        print_json(found.told())
     else:
-        _show(sides, found, aspects, every=every)
-    if not equal:
+        found.show(every=every)
+    if not found.equal:
         raise typer.Exit(FAILED)
 
 
-def _aspects(only: str | None) -> list[Aspect]:
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two sessions, and all values of what was compared."""
+
+    sides: tuple[Side, Side]
+    aspects: list[Aspect]
+    values: list[Difference]
+
+    @property
+    def equal(self) -> bool:
+        """Whether all values are."""
+        return all(one.equal for one in self.values)
+
+    def told(self) -> dict[str, Any]:
+        """For programs."""
+        a, b = (side.facts.session["id"] for side in self.sides)
+        setup = all(side.configured is not None for side in self.sides)
+        values = [asdict(one) for one in self.values]
+        return {"a": a, "b": b, "equal": self.equal, "compared": self.aspects, "setup": setup, "values": values}
+
+    def show(self, *, every: bool = False) -> None:
+        """For people; also what is equal, with `every`."""
+        _show(self.sides, self.values, self.aspects, every=every)
+
+
+def compared(data: Path, a: str, b: str, only: str | None, within: float) -> Compared:
+    """Compare two sessions in some aspects or all; numbers may differ by `within` percent. Raises Failure VT102, VT103, VT105."""
+    aspects, sides = aspects_of(only), (_side(data, a), _side(data, b))
+    return Compared(sides, aspects, [one for one in differences(*sides, within / 100) if one.aspect in aspects])
+
+
+def aspects_of(only: str | None) -> list[Aspect]:
+    """Those that are named, with commas between them; all where none are. Raises Failure VT105."""
     try:
         return [Aspect(name.strip()) for name in only.split(",")] if only else list(Aspect)
     except ValueError as error:

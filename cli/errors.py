@@ -21,7 +21,9 @@ KINDS: Final[dict[str, Kind]] = {
     "VT101": Kind(FAILED, "The proxy could not start: a port in use, a folder that cannot be written, an address that is not allowed."),
     "VT102": Kind(FAILED, "The data folder or its log cannot be read or written."),
     "VT103": Kind(FAILED, "No session has this id."),
-    "VT104": Kind(FAILED, "No key, ephemeral or not, has this id, or a key of this name exists already."),
+    "VT104": Kind(
+        FAILED, "No key, ephemeral or not, has this id, or a key of this name exists already."
+    ),
     "VT105": Kind(BAD_INPUT, "An option or argument has a value that cannot be used."),
     "VT106": Kind(FAILED, "No proxy with an intercept door is running, and none could be started."),
     "VT107": Kind(FAILED, "The demonstration did not run to its end."),
@@ -31,6 +33,7 @@ KINDS: Final[dict[str, Kind]] = {
     "VT111": Kind(FAILED, "The file to write to is there already, or cannot be written."),
     "VT112": Kind(FAILED, "No sound was recorded, or it is gone, or it is too long for a page."),
     "VT113": Kind(FAILED, "A collector of OpenTelemetry cannot be reached, or did not take what it was sent."),
+    "VT115": Kind(BAD_INPUT, "A recorded session was not sent to a provider, because that may be billed and nobody said --yes."),
 }
 """Every code a command can fail with; docs/cli.md lists them."""
 

@@ -148,7 +148,7 @@ def _explained(error: Exception, host: str) -> tuple[str, str]:
             return error.failure, error.detail
         case InvalidStatus():
             body = (error.response.body or b"").decode(errors="replace")
-            return f"http_{error.response.status_code}", _message_of(body) or error.response.reason_phrase
+            return f"http_{error.response.status_code}", message_of(body) or error.response.reason_phrase
         case ConnectionClosed():
             close = error.rcvd
             return "closed", f"closed with {close.code} {close.reason}".strip() if close else "the connection was lost"
@@ -163,7 +163,7 @@ def _explained(error: Exception, host: str) -> tuple[str, str]:
     return "protocol", str(error)
 
 
-def _message_of(body: str) -> str:
+def message_of(body: str) -> str:
     """The message of a JSON error body in the usual shapes, else the body itself."""
     try:
         found = json.loads(body)

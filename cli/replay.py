@@ -30,6 +30,8 @@ PORT: Final = 8790
 PATIENCE: Final = 3.0
 
 _TO_CLIENT: Final = "With --to client"
+_TO_UPSTREAM: Final = "With --to upstream"
+ANSWER: Final = 30.0
 
 
 def replay(
@@ -78,6 +80,36 @@ def replay(
         float,
         typer.Option(min=0, metavar="SECONDS", rich_help_panel=_TO_CLIENT, help="How long to wait for what the app skipped."),
     ] = PATIENCE,
+    voice: Annotated[
+        str | None, typer.Option(metavar="VOICE", rich_help_panel=_TO_UPSTREAM, help="Ask for this voice instead of the recorded one.")
+    ] = None,
+    instructions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", rich_help_panel=_TO_UPSTREAM, help="Give these instructions instead."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="PATH=VALUE",
+            rich_help_panel=_TO_UPSTREAM,
+            help="Set this in the session's configuration, such as session.max_output_tokens=200; may be repeated.",
+        ),
+    ] = None,
+    silence: Annotated[
+        bool, typer.Option("--silence", rich_help_panel=_TO_UPSTREAM, help="Send silence where the sound was not kept.")
+    ] = False,
+    wait: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", rich_help_panel=_TO_UPSTREAM, help="How long to wait for an answer.")
+    ] = ANSWER,
+    only: Annotated[
+        str | None,
+        typer.Option(metavar="WHAT,…", rich_help_panel=_TO_UPSTREAM, help="Compare only this, as diff; exit with 1 when it differs."),
+    ] = None,
+    within: Annotated[
+        float,
+        typer.Option(min=0, max=100, metavar="PERCENT", rich_help_panel=_TO_UPSTREAM, help="Numbers this close are equal."),
+    ] = 0,
     rules: RulesFile = RULES,
     data: DataFolder = DATA,
     as_json: AsJson = False,
@@ -101,11 +133,12 @@ def replay(
                 data, what, Serving(1.0 if speed is None else speed, port, tls, strict, tuple(ignore or ()), number, patience), as_json
             )
         case To.upstream:
+            from cli.replayupstream import Sending
             from cli.replayupstream import to_upstream
 
             session, wanted = _session_and_model(what, model)
-            speed = 1.0 if speed is None else speed
-            to_upstream(data=data, rules=rules, session=session, model=wanted, yes=yes, pace=speed, key=key, as_json=as_json)
+            how = Sending(1.0 if speed is None else speed, wait, voice, instructions, tuple(settings or ()), silence, only, within)
+            to_upstream(data, rules, session, wanted, how, key=key, yes=yes, as_json=as_json)
         case None:
             from cli.replaycorpus import replay_corpus
 

@@ -40,9 +40,9 @@ def replay_corpus(
     from cli import replayed  # takes a while to import, which other commands need not wait for
     from cli.replaying import Line
 
-    corpus, known, secret = replayed.corpus(file), valid_rules(rules, stored_ids(data)), _key(key)
+    corpus, known, secret = replayed.corpus(file), valid_rules(rules, stored_ids(data)), shown_key(key)
     wanted = _model(known, model)
-    name, provider = _provider(known, wanted, _id(known, data, secret))
+    name, provider = _provider(known, wanted, key_id(known, data, secret))
     if provider.kind != "simulator" and not yes:
         _confirm(name, len(corpus))
     line = Line(_url(data, wanted), {"Authorization": f"Bearer {secret}"}, _address(provider), pace)
@@ -102,16 +102,16 @@ def _url(data: Path, model: str) -> str:
     return f"ws://{reached(running.gateway)}{_PATH}?model={quote(model, safe='')}"
 
 
-def _key(key: str | None) -> str:
+def shown_key(key: str | None) -> str:
     """Raises Failure VT105."""
     if not key:
         raise Failure("VT105", "no key to show to the proxy", "set VOICETAP_KEY, or --key; ./run.sh keys new NAME makes one")
     return key
 
 
-def _id(rules: Rules, data: Path, key: str) -> str | None:
+def key_id(rules: Rules, data: Path, key: str | None) -> str | None:
     """The key's id; None for one that is not known here."""
-    digest = hash_key(key)
+    digest = hash_key(key) if key else None
     return next((known.id for known in (*rules.keys, *stored_keys(data)) if known.hash == digest), None)
 
 
