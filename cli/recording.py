@@ -29,6 +29,7 @@ from store.frames import Direction
 from store.frames import Event
 
 BOTH: Final[tuple[Direction, ...]] = ("client", "server")
+SERVER: Final[tuple[Direction, ...]] = ("server",)
 
 _SIDES: Final = {"client": "the user's sound", "server": "the model's sound"}
 _FROM: Final[dict[Source, str]] = {
@@ -85,7 +86,7 @@ class Recording:
         return self.record.get("dialect") or "openai"
 
     def messages(self, sounding: Collection[Direction] = BOTH) -> Iterator[Message]:
-        """Every message in its order. Of sides that are not `sounding`, sound that was left out stays so."""
+        """Every message in its order. Of sides that are not `sounding`, sound that was left out is silence."""
         self._sources.clear()
         self._lost = self._empty = 0
         for event in self.frames.events():
@@ -116,7 +117,7 @@ class Recording:
             return payload, "kept" if event.type in SOUND or event.data is not None else "none"
         found, source = self.sound.of(event) if with_sound else ([], "silent")
         with suppress(LookupError):  # what was masked may have taken the place with it
-            payload = filled(payload, [Elided(tuple(one.path), one.size) for one in event.elided], found) if with_sound else payload
+            payload = filled(payload, [Elided(tuple(one.path), one.size) for one in event.elided], found)
         return payload, source
 
 

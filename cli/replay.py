@@ -129,9 +129,8 @@ def replay(
             from cli.replayclient import to_client
 
             number = len(what) if once else times
-            to_client(
-                data, what, Serving(1.0 if speed is None else speed, port, tls, strict, tuple(ignore or ()), number, patience), as_json
-            )
+            serving = Serving(1.0 if speed is None else speed, port, tls, strict, tuple(ignore or ()), number, patience)
+            to_client(data, what, serving, as_json=as_json)
         case To.upstream:
             from cli.replayupstream import Sending
             from cli.replayupstream import to_upstream

@@ -1,0 +1,203 @@
+"""A recording as a play: what the app has to say and what the server says, in the order in which they crossed.
+
+Of the app's sound only how much there was stands in it: the server's lines that answer sound say how much has to have come before them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from datetime import datetime
+from typing import Any
+from typing import Final
+
+from cli.errors import Failure
+from cli.playmatch import ids_in
+from cli.recording import SERVER
+from cli.recording import Message
+from cli.recording import Recording
+from realtime import dialects
+from realtime.elision import without_sound
+from realtime.frame import Frame
+from realtime.jsonpath import Keys
+from realtime.signals import AudioIn
+from realtime.signals import InputCommitted
+from realtime.signals import ResponseRequested
+from realtime.signals import ResponseStarted
+from realtime.signals import Signal
+from realtime.signals import SpeechStarted
+from realtime.signals import SpeechStopped
+from realtime.signals import ToolResult
+from realtime.signals import UserItem
+from realtime.texts import SOUND
+from store.frames import Event
+
+MOST_BYTES: Final = 512 << 20
+"""Of the server's messages of one session, which are kept in memory while it is served."""
+
+_ASKING: Final = (InputCommitted, ResponseRequested, ToolResult, UserItem)
+"""With these a client asks for what follows; it need not say anything more."""
+_HEARING: Final = (SpeechStarted, SpeechStopped)
+_UNLESS_ASKED: Final = (InputCommitted, ResponseStarted, UserItem)
+_ANSWERS_UNASKED: Final = frozenset({"gemini"})
+"""Dialects whose server may answer speech without a word about having heard it."""
+_CONTINUOUS: Final = frozenset({"openai-translation", "openai-live", "vllm"})
+"""Dialects in which everything the server says follows the sound as it comes."""
+_SPARED: Final = (1011, "upstream connection lost")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLine:
+    """A message to the app. `at` is seconds since the session began.
+
+    `heard` bytes of the app's sound came before it, the last of them at `since`, where it answers sound; else it is 0. `answers` where
+    an answer begins with it.
+    """
+
+    number: int
+    at: float
+    kind: str
+    text: bool
+    payload: bytes
+    heard: int = 0
+    since: float = 0.0
+    answers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AppLine:
+    """A message of the app. `event` is None where its kind alone is known; `without` are places that are not compared."""
+
+    number: int
+    at: float
+    kind: str
+    event: Any = None
+    without: frozenset[Keys] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """All of a session. `theirs` are the ids that the server made up; `close` is what the app was told at the end, None where it left."""
+
+    recording: Recording
+    lines: list[ServerLine | AppLine]
+    theirs: frozenset[str]
+    ends: float
+    close: tuple[int, str] | None
+    notes: list[str]
+
+
+def read_event(frame: Frame) -> tuple[str, Any, frozenset[Keys]]:
+    """The kind of an app's message, what it says, and where in it sound stands. A message that is no JSON is its own text or bytes."""
+    event = frame.event
+    if event is None:
+        return ("text" if frame.text else "binary"), frame.payload, frozenset()
+    without = frozenset(elided.keys for elided in without_sound(frame)[1])
+    return frame.type or "+".join(event)[:200], event, without
+
+
+def script_of(recording: Recording) -> Script:
+    """The play of a recording. Raises Failure VT105 for one that is too long, OSError."""
+    writer = _Writer(recording.dialect)
+    for message in recording.messages(SERVER):
+        writer.add(message)
+    if writer.size > MOST_BYTES:
+        limit = f"{writer.size >> 20} MiB of server messages, at most {MOST_BYTES >> 20} can be served"
+        raise Failure("VT105", f"session {recording.id}: {limit}", "log.frames: events with log.audio: wav keeps them smaller")
+    last = writer.lines[-1].at if writer.lines else 0.0
+    ends = max(last, _seconds(recording))
+    return Script(recording, writer.lines, frozenset(writer.theirs), ends, _close(recording), recording.notes())
+
+
+def _seconds(recording: Recording) -> float:
+    began, ended = recording.record["started_at"], recording.record["ended_at"]
+    return (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds() if ended else 0.0
+
+
+def _close(recording: Recording) -> tuple[int, str] | None:
+    """What the app was told; where a provider was lost it was told so by the proxy."""
+    close = recording.record.get("close") or {"side": "client"}
+    if close["side"] == "client":
+        return None
+    lost = close["code"] == 1006 or str(close["reason"]).endswith("(from the upstream)")
+    return _SPARED if lost else (close["code"], close["reason"])
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Writes the lines one after the other; its dialect has to see each message in its order."""
+
+    dialect: str
+    lines: list[ServerLine | AppLine] = field(default_factory=list)
+    theirs: set[str] = field(default_factory=set)
+    size: int = 0
+    _ours: set[str] = field(default_factory=set)
+    _heard: int = 0
+    _since: float = 0.0
+    _asked: bool = False
+    _reader: dialects.Dialect = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._reader = dialects.make(self.dialect)
+
+    def add(self, message: Message) -> None:
+        """The next message of the recording."""
+        event, at = message.event, message.event.at / 1e6
+        frame = Frame(message.from_client, message.payload or b"", text=message.text, at=at)
+        signals = self._reader.signals(frame) if message.payload is not None and event.outcome != "dropped" else ()
+        if not message.from_client:
+            if message.payload is not None and event.outcome != "dropped":
+                self._of_server(frame, event, signals)
+        elif is_sound(signals):
+            self._heard += _least(event, signals)
+            self._since = at
+        elif _is_apps(event):
+            self._asked = self._asked or any(isinstance(signal, _ASKING) for signal in signals)
+            self.lines.append(self._of_app(message, frame))
+
+    def _of_app(self, message: Message, frame: Frame) -> AppLine:
+        event = message.event
+        kind, said, without = read_event(frame)
+        if isinstance(said, dict):
+            self._ours |= {value for _, value in ids_in(said)} - self.theirs
+        if message.payload is None or event.outcome == "changed" or event.masked:
+            return AppLine(event.n, frame.at, event.was.type if event.was else event.type or kind)
+        return AppLine(event.n, frame.at, kind, said, without)
+
+    def _of_server(self, frame: Frame, event: Event, signals: Sequence[Signal]) -> None:
+        if event.type not in SOUND and frame.event is not None:
+            self.theirs |= {value for _, value in ids_in(frame.event)} - self._ours
+        answers = any(isinstance(signal, ResponseStarted) for signal in signals)
+        heard = self._heard if self._follows_sound(signals) else 0
+        self.lines.append(ServerLine(event.n, frame.at, event.type, frame.text, frame.payload, heard, self._since, answers))
+        self.size += len(frame.payload)
+        if answers:
+            self._asked = False
+
+    def _follows_sound(self, signals: Sequence[Signal]) -> bool:
+        if self.dialect in _CONTINUOUS:
+            return True
+        unasked = _UNLESS_ASKED if self.dialect in _ANSWERS_UNASKED else (InputCommitted,)
+        return any(isinstance(signal, _HEARING) or (isinstance(signal, unasked) and not self._asked) for signal in signals)
+
+
+def is_sound(signals: Sequence[Signal]) -> bool:
+    """Whether a message of the app is nothing but sound."""
+    return bool(signals) and all(isinstance(signal, AudioIn) for signal in signals)
+
+
+def sizes(signals: Sequence[Signal]) -> Iterator[int]:
+    """Bytes of sound in a message."""
+    return (signal.size for signal in signals if isinstance(signal, AudioIn))
+
+
+def _least(event: Event, signals: Sequence[Signal]) -> int:
+    """Bytes of sound that there were at least: how the base64 that was left out ended is not known."""
+    return max(0, sum(sizes(signals)) - 2 * sum(bool(place.path) for place in event.elided))
+
+
+def _is_apps(event: Event) -> bool:
+    """Whether the app sent it, whatever became of it."""
+    return event.outcome == "changed" or (event.outcome in ("passed", "dropped") and event.by != "proxy")

@@ -1,0 +1,67 @@
+"""`replay --to client`: recorded sessions served to an app in the place of the provider, and a report of how the app did its part."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from cli import playreport
+from cli.errors import FAILED
+from cli.errors import Failure
+from cli.output import print_json
+from cli.player import Manner
+from cli.playscript import script_of
+from cli.playserver import Played
+from cli.playserver import PlayServer
+from cli.playtls import tls_context
+from cli.recording import load
+from realtime.jsonpath import Path as Place
+from realtime.jsonpath import PathError
+from realtime.jsonpath import compile_path
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The options of the command: `times` None is until it is stopped."""
+
+    pace: float
+    port: int
+    tls: bool
+    strict: bool
+    ignore: tuple[str, ...]
+    times: int | None
+    patience: float
+
+
+def to_client(data: Path, sessions: list[str], serving: Serving, *, as_json: bool) -> None:
+    """Serve to the end. Raises Failure VT101, VT102, VT103, VT105, VT110, and typer.Exit where an app did not do its part, or none came."""
+    manner = Manner(serving.pace, serving.strict, tuple(map(_place, serving.ignore)), serving.patience)
+    scripts = [script_of(load(data, session)) for session in sessions]
+    done: list[Played] = []
+
+    def over(played: Played) -> None:
+        done.append(played)
+        if not as_json:
+            playreport.show(len(done), played)
+
+    tls = tls_context(data) if serving.tls else None
+    server = PlayServer(scripts, manner, serving.times, over)
+    try:
+        asyncio.run(server.run(serving.port, tls, lambda port: playreport.announce(scripts, port, data, tls=serving.tls)))
+    except OSError as error:
+        raise Failure("VT101", f"port {serving.port} cannot be bound: {error.strerror or error}", "name another with --port") from None
+    if as_json:
+        print_json([playreport.told(played) for played in done])
+    if not done or not all(map(playreport.is_good, done)):
+        raise typer.Exit(FAILED)
+
+
+def _place(text: str) -> Place:
+    """Raises Failure VT105."""
+    try:
+        return compile_path(text)
+    except PathError as error:
+        raise Failure("VT105", f"--ignore {text}: {error}", "paths look like $.session.instructions, docs/rules.md has all of it") from None
