@@ -12,6 +12,7 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
@@ -47,14 +48,20 @@ class WorkerConfig:
     turn: dict[str, str] | None = None
     """`url`, `username`, `credential`: the secret itself."""
     calls: int = 100
+    setups: tuple[int, float] = 20, 1.0
+    """How many calls a worker takes on, and in how many seconds."""
+    events: tuple[int, float] = 200, 1.0
+    """How many messages of a call pass in each direction, and in how many seconds."""
     setup_seconds: float = 15.0
     silence_seconds: float = 6.0
     grace_seconds: float = 20.0
 
     def line(self, token: str) -> bytes:
         """What a worker reads first from its standard input."""
-        names = ("gateway", "bind", "ports", "public", "stun", "turn", "calls", "setup_seconds", "silence_seconds", "grace_seconds")
-        return json.dumps({"token": token} | {name: getattr(self, name) for name in names}).encode() + b"\n"
+        return json.dumps({"token": token} | {name: getattr(self, name) for name in _TOLD}).encode() + b"\n"
+
+
+_TOLD: Final = {field.name for field in fields(WorkerConfig)} - {"workers", "data"}
 
 
 def worker_config(webrtc: WebRTC, *, gateway: str, data: Path, turn_secret: str | None = None) -> WorkerConfig:
@@ -70,6 +77,8 @@ def worker_config(webrtc: WebRTC, *, gateway: str, data: Path, turn_secret: str 
         stun=webrtc.stun,
         turn={"url": turn.url, "username": turn.username, "credential": turn_secret or ""} if turn else None,
         calls=webrtc.calls,
+        setups=(webrtc.setups.count, webrtc.setups.seconds),
+        events=(webrtc.events.count, webrtc.events.seconds),
         grace_seconds=webrtc.grace,
     )
 

@@ -20,6 +20,7 @@ from rules.section import Section
 from rules.section import as_text
 from rules.section import fault
 from rules.units import Duration
+from rules.units import Limit
 from rules.upstream import Reference
 
 _PORTS: Final = "^[0-9]{1,5}-[0-9]{1,5}$"
@@ -90,6 +91,10 @@ class WebRTC(Section):
     """Processes that carry media, at most one per core of the computer; 0 turns WebRTC off."""
     calls: Annotated[int, Field(strict=True, gt=0, le=150)] = 100
     """Calls that one process carries."""
+    setups: Limit = Field("20/s", validate_default=True)
+    """How fast one process takes on calls."""
+    events: Limit = Field("200/s", validate_default=True)
+    """How fast each side of a call may send events; as many as in five seconds pass at once."""
     bind: Ip | None = None
     """The address of this computer that media uses; absent means those of all its interfaces."""
     ports: PortRange | None = None

@@ -26,6 +26,7 @@ from sidecar.limits import DELIVERY_SECONDS
 from sidecar.limits import MESSAGE_BYTES
 from sidecar.limits import OPEN_SECONDS
 from sidecar.limits import PASSAGE_SECONDS
+from sidecar.pace import Pace
 from sidecar.strand import Strand
 from sidecar.strand import within
 
@@ -52,10 +53,16 @@ class Tickets:
 
 
 class Bridge:
-    """The events of one call. `open_channel` opens a channel on a leg, `end` ends the call."""
+    """The events of one call. `open_channel` opens a channel on a leg, `end` ends the call, `events` is as in `Settings`."""
 
     def __init__(
-        self, call: str, gateway: str, tickets: Tickets, open_channel: Callable[[Side, ChannelSpec], Channel], end: Callable[[Cause], None]
+        self,
+        call: str,
+        gateway: str,
+        tickets: Tickets,
+        open_channel: Callable[[Side, ChannelSpec], Channel],
+        end: Callable[[Cause], None],
+        events: tuple[int, float],
     ) -> None:
         self.refused_channels = 0
         self._call = call
@@ -63,8 +70,8 @@ class Bridge:
         self._tickets = tickets
         self._open_channel = open_channel
         self._end = end
-        self._client = Strand("client", lambda reason: end(Cause("client", reason, graceful=False)))
-        self._upstream = Strand("provider", lambda reason: end(Cause("upstream", reason, graceful=False)))
+        self._client = Strand("client", lambda reason: end(Cause("client", reason, graceful=False)), Pace(*events))
+        self._upstream = Strand("provider", lambda reason: end(Cause("upstream", reason, graceful=False)), Pace(*events))
         self._task: asyncio.Task[None] | None = None
         self._following: asyncio.Task[None] | None = None
         self._dialled = False

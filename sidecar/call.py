@@ -86,7 +86,7 @@ class Call:
         self._exchange: Exchange | None = None
         self._told: dict[str, Any] | None = None
         """The figures that were told last."""
-        self.bridge = Bridge(ask.id, settings.gateway, ask.tickets, self._open_channel, self.end)
+        self.bridge = Bridge(ask.id, settings.gateway, ask.tickets, self._open_channel, self.end, settings.events)
         self._timer: asyncio.TimerHandle | None = None
         """Ends the call when it stays as it is for too long."""
         self._figures_timer: asyncio.TimerHandle | None = None

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from realtime.budget import Window
 from sidecar.bridge import Bridge
 from sidecar.bridge import Cause
 from sidecar.call import Ask
@@ -46,6 +47,7 @@ class Calls:
         self._tell = tell
         self._calls: dict[str, Call] = {}
         self._closing = False
+        self._setups = Window()
 
     async def offer(self, ask: Ask) -> str:
         """Make a call; the mirrored offer. Raises Refused: 400 with the code of the offer's fault, 409, 503."""
@@ -135,6 +137,14 @@ class Calls:
             raise Refused(503, "too_many_calls", f"{PENDING_CALLS} calls are being set up, no more may be at one time")
         if (lag := self.lag.now.p50) > BUSY_LAG:
             raise Refused(503, "busy", f"the media worker is {lag * 1000:.0f} ms late, new calls are taken below {BUSY_LAG * 1000:.0f} ms")
+        self._pace()
+
+    def _pace(self) -> None:
+        """Setting up a call costs as much as some seconds of it. Raises Refused."""
+        now, (count, seconds) = time.monotonic(), self._settings.setups
+        if self._setups.wait(count, seconds, now):
+            raise Refused(503, "too_many_setups", f"{count} calls were set up in {seconds:g} s, no more may be")
+        self._setups.take(now)
 
     def _over(self, call: Call) -> None:
         """All of a call is freed. It stays in reference cycles, which are collected after a number of calls."""

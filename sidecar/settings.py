@@ -28,6 +28,10 @@ class Settings:
     setup_seconds: float
     silence_seconds: float
     grace_seconds: float
+    setups: tuple[int, float]
+    """So many calls may be set up in so many seconds."""
+    events: tuple[int, float]
+    """So many messages of a call may pass in so many seconds, in each direction."""
 
 
 def read_settings(line: bytes) -> Settings:

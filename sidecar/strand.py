@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -15,9 +16,11 @@ from sidecar.channel import Channel
 from sidecar.channel import ChannelError
 from sidecar.limits import BUFFERED_BYTES
 from sidecar.limits import DELIVERY_SECONDS
+from sidecar.limits import WAITING_MESSAGES
 from sidecar.outbox import Message
 from sidecar.outbox import Outbox
 from sidecar.outbox import Overflow
+from sidecar.pace import Pace
 
 POLL: Final = 0.01
 """How often a full or draining data channel is looked at."""
@@ -29,8 +32,8 @@ REASON_BYTES: Final = 123
 class Strand:
     """Carries messages both ways as soon as both ends are there. `fail` ends the call with a reason."""
 
-    def __init__(self, name: str, fail: Callable[[str], None]) -> None:
-        """`name`: whose data channel it is, `client` or `provider`."""
+    def __init__(self, name: str, fail: Callable[[str], None], pace: Pace) -> None:
+        """`name`: whose data channel it is, `client` or `provider`; `pace` is how fast that may speak."""
         self.to_proxy = Outbox("the proxy")
         self.to_channel = Outbox(f"the {name}'s data channel")
         self.channel: Channel | None = None
@@ -41,6 +44,9 @@ class Strand:
         """Set when the WebSocket has closed."""
         self._name = name
         self._fail = fail
+        self._pace = pace
+        self._waits = False
+        """Whether what the data channel says has to wait for its time."""
         self._pump: asyncio.Task[None] | None = None
         self._goodbye = 1001, "the call is over"
         """Code and reason for a WebSocket that is closed here."""
@@ -101,7 +107,9 @@ class Strand:
         try:
             self.to_proxy.put(message)
         except Overflow as error:
-            self._fail(str(error))
+            pace = self._pace
+            fast = f"the {self._name} sends more than {pace.count} events in {pace.seconds:g} s, and {WAITING_MESSAGES} of them wait"
+            self._fail(fast if self._waits else str(error))
 
     async def _take(self, message: Message) -> None:
         """The proxy said something; while the channel is open, it waits for its turn in its own socket."""
@@ -129,8 +137,15 @@ class Strand:
             self.to_channel.discard()
 
     async def _send(self, socket: Connection) -> None:
+        async def send(message: Message) -> None:
+            if wait := self._pace.wait(time.monotonic()):
+                self._waits = True
+                await asyncio.sleep(wait)
+                self._waits = False
+            await socket.send(message)
+
         with suppress(ConnectionClosed):
-            await self.to_proxy.run(socket.send)
+            await self.to_proxy.run(send)
 
     async def _drained(self) -> None:
         await self.to_channel.empty()

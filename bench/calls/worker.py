@@ -25,6 +25,8 @@ from bench.process import tail
 
 _SETTINGS: Final[dict[str, Any]] = {"bind": None, "ports": None, "public": None, "stun": None, "turn": None, "calls": 100}
 _TIMES: Final = {"setup_seconds": 15, "silence_seconds": 6, "grace_seconds": 20}
+_RATES: Final = {"setups": (1000, 1.0), "events": (100_000, 1.0)}
+"""Nothing here is about them."""
 _SDP: Final = {"Content-Type": "application/sdp"}
 _READY: Final = re.compile(r"sidecar ready (\S+):(\d+)")
 _CHUNK: Final = 1 << 16
@@ -108,7 +110,7 @@ async def worker(provider: int, home: Path) -> AsyncIterator[CallTarget]:
     headers, uds = {"Authorization": f"Bearer {token}"}, httpx2.AsyncHTTPTransport(uds=str(path))
     try:
         assert process.stdin
-        settings = {"token": token, "gateway": f"127.0.0.1:{port}", **_SETTINGS, **_TIMES}
+        settings = {"token": token, "gateway": f"127.0.0.1:{port}", **_SETTINGS, **_TIMES, **_RATES}
         process.stdin.write(json.dumps(settings).encode() + b"\n")
         stand_in.events = await _ready(process, home / "log")
         async with httpx2.AsyncClient(transport=uds, base_url="http://worker", headers=headers) as stand_in.worker:

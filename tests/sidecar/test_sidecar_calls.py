@@ -130,6 +130,23 @@ async def test_a_call_that_the_proxy_refuses_before_it_is_connected(room: Room) 
     await gone(browser, provider)
 
 
+@pytest.mark.parametrize("who", ["client", "provider"])
+async def test_a_side_that_does_not_stop(tmp_path: Path, who: str) -> None:
+    """As much as may pass does, as much as may wait does, and one more message ends the call."""
+    async with running_room(tmp_path, events=(4, 3600.0)) as room:
+        browser, provider = await room.call("call_a")
+        talks, hears = (browser, provider) if who == "client" else (provider, browser)
+        for number in range(4):
+            await talks.say(str(number))
+        assert [await hears.hear() for _ in range(4)] == ["0", "1", "2", "3"]
+        for number in range(4, 4 + MOST + 1):
+            await talks.say(str(number))
+        reason = f"the {who} sends more than 4 events in 3600 s, and 1000 of them wait"
+        assert (await room.until("call_a", "closed"))["reason"] == reason
+        await gone(browser, provider)
+        assert [message for side, message in room.gateway.passed if side == who] == ["0", "1", "2", "3"]
+
+
 async def test_a_call_is_dropped_with_a_reason(room: Room) -> None:
     browser, provider = await room.call("call_a")
     await browser.say("hello")

@@ -27,7 +27,8 @@ class Desk:
     """The calls of a worker in this process, and all that is told of them."""
 
     def __init__(self, **changed: Any) -> None:
-        settings = {"calls": 2, "setup_seconds": 5.0, "silence_seconds": 6.0, "grace_seconds": 20.0} | changed
+        settings = {"calls": 2, "setup_seconds": 5.0, "silence_seconds": 6.0, "grace_seconds": 20.0}
+        settings |= {"setups": (20, 1.0), "events": (200, 1.0)} | changed
         self.told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.calls = Calls(Settings("token", "127.0.0.1:1", Network(bind="127.0.0.1"), **settings), self.told.put_nowait)
 
@@ -48,6 +49,17 @@ async def test_a_full_worker() -> None:
     await desk.offer("call_1")
     await desk.offer("call_2")
     assert await desk.refusal("call_3") == (503, "too_many_calls")
+    await desk.calls.close("the test is over")
+
+
+async def test_calls_that_come_too_fast() -> None:
+    desk = Desk(calls=5, setups=(2, 3600.0))
+    await desk.offer("call_1")
+    await desk.offer("call_2")
+    with pytest.raises(Refused) as refused:
+        await desk.offer("call_3")
+    assert (refused.value.status, refused.value.code) == (503, "too_many_setups")
+    assert refused.value.message == "2 calls were set up in 3600 s, no more may be"
     await desk.calls.close("the test is over")
 
 

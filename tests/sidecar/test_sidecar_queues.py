@@ -15,6 +15,7 @@ from sidecar.news import News
 from sidecar.outbox import Message
 from sidecar.outbox import Outbox
 from sidecar.outbox import Overflow
+from sidecar.pace import Pace
 
 
 class Receiver:
@@ -64,6 +65,17 @@ async def test_there_is_room_again_below_the_half() -> None:
     receiver.ready.set()
     await asyncio.wait_for(room, SECONDS)
     running.cancel()
+
+
+def test_bursts_pass_and_the_rest_in_its_time() -> None:
+    pace = Pace(200, 1.0)
+    assert [pace.wait(50.0) for _ in range(1000)] == [0.0] * 1000, "what may pass in five seconds"
+    assert [round(pace.wait(50.0), 6) for _ in range(3)] == [0.005, 0.01, 0.015]
+    assert round(pace.wait(50.015), 6) == 0.005
+    assert [pace.wait(60.0) for _ in range(1000)] == [0.0] * 1000
+    slow = Pace(10, 60.0)
+    assert [slow.wait(7.0) for _ in range(10)] == [0.0] * 10
+    assert round(slow.wait(7.0), 6) == 6.0
 
 
 async def test_what_nobody_takes_any_more_is_counted() -> None:
