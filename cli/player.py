@@ -6,16 +6,16 @@ Nothing depends on chance: the same script and the same messages of an app make 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from dataclasses import field
 from itertools import islice
 from typing import Any
 from typing import Final
 
-from cli.playmatch import Difference
+from cli.playlines import AppLine
+from cli.playlines import Script
+from cli.playlines import ServerLine
 from cli.playmatch import Matcher
-from cli.playscript import AppLine
-from cli.playscript import Script
-from cli.playscript import ServerLine
+from cli.playscore import Other
+from cli.playscore import Score
 from cli.playscript import is_sound
 from cli.playscript import read_event
 from cli.playscript import sizes
@@ -26,8 +26,6 @@ from realtime.texts import SOUND
 
 _AHEAD: Final = 64
 """Lines of the app among which a message is looked for."""
-_MOST_TOLD: Final = 100
-"""Messages of a kind that a report tells of; more are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,44 +39,6 @@ class Manner:
     strict: bool = False
     ignored: tuple[Path, ...] = ()
     patience: float = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Other:
-    """A message that is not what was recorded. `line` is the recorded one that comes nearest, None where there is none of its kind."""
-
-    kind: str
-    line: int | None
-    nearest: str | None
-    differences: tuple[Difference, ...] = ()
-
-    def __str__(self) -> str:
-        if self.nearest is None:
-            return f"{self.kind} came, of which no more is recorded"
-        if self.kind != self.nearest:
-            return f"{self.kind} came where message {self.line}, {self.nearest}, is recorded"
-        place = self.differences[0]
-        return f"{self.kind}: {place.path} is {place.seen}, recorded (message {self.line}) is {place.recorded}"
-
-
-@dataclass(slots=True)
-class Score:
-    """What an app did and did not do. Lists are cut at 100, numbers are not."""
-
-    matched: int = 0
-    differing: list[Other] = field(default_factory=list)
-    unexpected: list[Other] = field(default_factory=list)
-    missing: list[AppLine] = field(default_factory=list)
-    n_differing: int = 0
-    n_unexpected: int = 0
-    swapped: int = 0
-    """Messages that came after one that is recorded after them."""
-    heard: int = 0
-    """Bytes of sound; `short` of those that were recorded were not waited for."""
-    short: int = 0
-    said: int = 0
-    unsaid: int = 0
-    refused: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +71,7 @@ class Player:
         self._script = script
         self._manner = manner
         self._matcher = Matcher(script.theirs, manner.ignored)
-        self._reader = dialects.make(script.recording.dialect)
+        self._reader = dialects.make(script.dialect)
         self._lines = script.lines
         self._place = 0
         self._open = {line.number: line for line in script.lines if isinstance(line, AppLine)}
@@ -140,13 +100,16 @@ class Player:
         found, other = self._strictly(kind, event, without) if self._manner.strict else self._leniently(kind, event, without)
         if found is not None:
             self._meet(found, event, now)
-        elif other is not None and not self._manner.strict:
-            self.score.n_unexpected += 1
-            _note(self.score.unexpected, other)
-        if other is not None and self._manner.strict:
-            self.score.refused = str(other)
-            return other
+        elif other is not None:
+            return self._turn_down(other)
         return None
+
+    def _turn_down(self, other: Other) -> Other | None:
+        if not self._manner.strict:
+            self.score.surprises(other)
+            return None
+        self.score.refused = str(other)
+        return other
 
     def next(self, now: float) -> Say | Wait | End:
         """What is to be done now."""
@@ -203,8 +166,7 @@ class Player:
                 nearest = nearest or (line, other)
         if nearest is None:
             return None, Other(kind, None, None)
-        self.score.n_differing += 1
-        _note(self.score.differing, nearest[1])
+        self.score.differs(nearest[1])
         return nearest[0], None
 
     def _other(self, line: AppLine, kind: str, event: Any, without: frozenset[Any]) -> Other | None:
@@ -275,8 +237,3 @@ class Player:
 def _is_kind(line: AppLine, kind: str) -> bool:
     """Of some messages nothing is known, not even their kind."""
     return line.kind in (kind, "")
-
-
-def _note(told: list[Other], other: Other) -> None:
-    if len(told) < _MOST_TOLD:
-        told.append(other)

@@ -12,13 +12,12 @@ from rich.text import Text
 from cli.output import err
 from cli.output import out
 from cli.plain import plain
-from cli.player import Other
-from cli.player import Score
-from cli.playscript import AppLine
-from cli.playscript import Script
+from cli.playlines import AppLine
+from cli.playlines import Script
+from cli.playscore import Other
+from cli.playscore import Score
 from cli.playserver import HOST
 from cli.playserver import Played
-from cli.playserver import path_of
 from cli.playtls import ca_of
 
 _BASES: Final = {"azure": "AZURE_OPENAI_ENDPOINT", "gemini": "GOOGLE_GEMINI_BASE_URL"}
@@ -30,9 +29,10 @@ def announce(scripts: list[Script], port: int, data: Path, *, tls: bool) -> None
     """On standard error: what is served where, what of it is not as it was, and the lines to paste."""
     console = err()
     for script in scripts:
-        record, messages = script.recording.record, len(script.lines)
-        url = f"{'wss' if tls else 'ws'}://{HOST}:{port}{path_of(script)}"
-        console.print(Text.assemble((f"{record['id']}  ", "green"), plain(url), (f"  {messages} messages, {script.ends:.1f} s", "dim")))
+        url = f"{'wss' if tls else 'ws'}://{HOST}:{port}{script.path}"
+        console.print(
+            Text.assemble((f"{script.session}  ", "green"), plain(url), (f"  {len(script.lines)} messages, {script.ends:.1f} s", "dim"))
+        )
         for note in script.notes:
             console.print(Text(f"  {plain(note)}", style="dim"), soft_wrap=True)
     for line in dict.fromkeys(line for script in scripts for line in _paste(script, port, data, tls=tls)):
@@ -41,12 +41,11 @@ def announce(scripts: list[Script], port: int, data: Path, *, tls: bool) -> None
 
 
 def _paste(script: Script, port: int, data: Path, *, tls: bool) -> Iterator[str]:
-    base, path = f"{'https' if tls else 'http'}://{HOST}:{port}", path_of(script)
+    base, path = f"{'https' if tls else 'http'}://{HOST}:{port}", script.path
     if tls:
         yield f"export SSL_CERT_FILE={ca_of(data).resolve()}"
-    kind = script.recording.record.get("kind")
-    if kind in _BASES:
-        yield f"export {_BASES[kind]}={base}"
+    if script.kind in _BASES:
+        yield f"export {_BASES[script.kind]}={base}"
     elif path.endswith(_OPENAI):
         yield f"export OPENAI_BASE_URL={base}{path.removesuffix(_OPENAI)}"
         yield "export OPENAI_API_KEY=unused"

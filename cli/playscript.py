@@ -14,6 +14,12 @@ from typing import Any
 from typing import Final
 
 from cli.errors import Failure
+from cli.playcall import is_call
+from cli.playcall import sounds_after
+from cli.playlines import AppLine
+from cli.playlines import Script
+from cli.playlines import ServerLine
+from cli.playlines import plain_path
 from cli.playmatch import ids_in
 from cli.recording import SERVER
 from cli.recording import Message
@@ -48,47 +54,6 @@ _CONTINUOUS: Final = frozenset({"openai-translation", "openai-live", "vllm"})
 _SPARED: Final = (1011, "upstream connection lost")
 
 
-@dataclass(frozen=True, slots=True)
-class ServerLine:
-    """A message to the app. `at` is seconds since the session began.
-
-    `heard` bytes of the app's sound came before it, the last of them at `since`, where it answers sound; else it is 0. `answers` where
-    an answer begins with it.
-    """
-
-    number: int
-    at: float
-    kind: str
-    text: bool
-    payload: bytes
-    heard: int = 0
-    since: float = 0.0
-    answers: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AppLine:
-    """A message of the app. `event` is None where its kind alone is known; `without` are places that are not compared."""
-
-    number: int
-    at: float
-    kind: str
-    event: Any = None
-    without: frozenset[Keys] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """All of a session. `theirs` are the ids that the server made up; `close` is what the app was told at the end, None where it left."""
-
-    recording: Recording
-    lines: list[ServerLine | AppLine]
-    theirs: frozenset[str]
-    ends: float
-    close: tuple[int, str] | None
-    notes: list[str]
-
-
 def read_event(frame: Frame) -> tuple[str, Any, frozenset[Keys]]:
     """The kind of an app's message, what it says, and where in it sound stands. A message that is no JSON is its own text or bytes."""
     event = frame.event
@@ -103,12 +68,30 @@ def script_of(recording: Recording) -> Script:
     writer = _Writer(recording.dialect)
     for message in recording.messages(SERVER):
         writer.add(message)
-    if writer.size > MOST_BYTES:
-        limit = f"{writer.size >> 20} MiB of server messages, at most {MOST_BYTES >> 20} can be served"
-        raise Failure("VT105", f"session {recording.id}: {limit}", "log.frames: events with log.audio: wav keeps them smaller")
-    last = writer.lines[-1].at if writer.lines else 0.0
-    ends = max(last, _seconds(recording))
-    return Script(recording, writer.lines, frozenset(writer.theirs), ends, _close(recording), recording.notes())
+        if writer.size > MOST_BYTES:
+            raise Failure("VT105", f"{recording.id} has more than {MOST_BYTES >> 20} MiB of server messages", "it is too long to be served")
+    notes = recording.notes()
+    if is_call(recording):
+        writer.put_sound(recording)
+        notes.append(f"a call: its events as a WebSocket session has them, with {writer.sounding} messages of the model's sound")
+        notes.append("the app's sound went another way then and is not waited for")
+    return Script(
+        session=recording.id,
+        dialect=recording.dialect,
+        kind=str(recording.record.get("kind")),
+        path=_path(recording),
+        lines=tuple(writer.lines),
+        theirs=frozenset(writer.theirs),
+        ends=max(writer.lines[-1].at if writer.lines else 0.0, _seconds(recording)),
+        close=_close(recording),
+        notes=tuple(notes),
+    )
+
+
+def _path(recording: Recording) -> str:
+    """Where it was recorded; of a call where its events would be as a WebSocket session."""
+    path = plain_path((recording.record.get("client") or {}).get("path") or "")
+    return path.removesuffix("/calls") if is_call(recording) else path
 
 
 def _seconds(recording: Recording) -> float:
@@ -133,6 +116,9 @@ class _Writer:
     lines: list[ServerLine | AppLine] = field(default_factory=list)
     theirs: set[str] = field(default_factory=set)
     size: int = 0
+    sounding: int = 0
+    """Messages of sound that were put in."""
+    _turns: dict[int, int] = field(default_factory=dict)
     _ours: set[str] = field(default_factory=set)
     _heard: int = 0
     _since: float = 0.0
@@ -157,6 +143,17 @@ class _Writer:
             self._asked = self._asked or any(isinstance(signal, _ASKING) for signal in signals)
             self.lines.append(self._of_app(message, frame))
 
+    def put_sound(self, recording: Recording) -> None:
+        """Put in what went another way on a call. Raises OSError."""
+        made: list[ServerLine | AppLine] = []
+        sounds = sounds_after(self.lines, self._turns, recording)
+        for line in self.lines:
+            found = sounds.get(line.number, ())
+            made += [line, *(ServerLine(line.number, line.at, Frame(False, sound).type, True, sound) for sound in found)]
+            self.sounding += len(found)
+            self.size += sum(map(len, found))
+        self.lines = made
+
     def _of_app(self, message: Message, frame: Frame) -> AppLine:
         event = message.event
         kind, said, without = read_event(frame)
@@ -173,6 +170,8 @@ class _Writer:
         heard = self._heard if self._follows_sound(signals) else 0
         self.lines.append(ServerLine(event.n, frame.at, event.type, frame.text, frame.payload, heard, self._since, answers))
         self.size += len(frame.payload)
+        if event.turn is not None:
+            self._turns[event.n] = event.turn
         if answers:
             self._asked = False
 

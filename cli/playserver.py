@@ -26,8 +26,9 @@ from cli.player import End
 from cli.player import Manner
 from cli.player import Player
 from cli.player import Say
-from cli.player import Score
-from cli.playscript import Script
+from cli.playlines import Script
+from cli.playlines import plain_path
+from cli.playscore import Score
 from realtime.errors import close_reason
 from realtime.errors import provider_error_event
 from realtime.frame import Frame
@@ -90,7 +91,7 @@ class PlayServer:
     def _receive(self, connection: ServerConnection, request: Request) -> Response | None:
         """Refuse what cannot be played to."""
         if not self._fitting(request) or "websocket" not in (request.headers.get("Upgrade") or "").lower():
-            paths = " or ".join(dict.fromkeys(map(path_of, self._scripts)))
+            paths = " or ".join(dict.fromkeys(script.path for script in self._scripts))
             return _refusal(HTTPStatus.NOT_FOUND, f"this is a replay of a recorded session: it serves WebSockets at {paths}, nothing else")
         if self._full:
             return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"{sum(self._served)} connections were let in, {self._live} of them live")
@@ -103,7 +104,7 @@ class PlayServer:
     def _fitting(self, request: Request | None) -> list[int]:
         """The sessions of a path, by their place."""
         path = plain_path(urlsplit(request.path).path) if request is not None else ""
-        return [number for number, script in enumerate(self._scripts) if path_of(script) == path]
+        return [number for number, script in enumerate(self._scripts) if script.path == path]
 
     async def _play(self, connection: ServerConnection) -> None:
         if self._full:
@@ -115,10 +116,10 @@ class PlayServer:
         self._live += 1
         player = Player(script, self._manner, asyncio.get_running_loop().time())
         try:
-            broken = await _Performance(connection, player, script.recording.dialect).run()
+            broken = await _Performance(connection, player, script.dialect).run()
         finally:
             self._live -= 1
-            self._told(Played(script.recording.id, _model_of(connection), player.end(), connection.close_code, broken))
+            self._told(Played(script.session, _model_of(connection), player.end(), connection.close_code, broken))
             if self._times is not None and sum(self._served) >= self._times and not self._live:
                 self._over.set()
 
@@ -209,17 +210,6 @@ class _Performance:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
-
-
-def path_of(script: Script) -> str:
-    """Where a session is served: where it was recorded, of a call where its events would be as a WebSocket."""
-    path = plain_path((script.recording.record.get("client") or {}).get("path") or "/")
-    return path.removesuffix("/calls") if script.recording.record.get("transport") == "webrtc" else path
-
-
-def plain_path(path: str) -> str:
-    """Without doubled slashes, and none at the end."""
-    return "/" + "/".join(filter(None, path.split("/")))
 
 
 def _model_of(connection: ServerConnection) -> str | None:
