@@ -90,6 +90,8 @@ def _config(a: Side, b: Side) -> Iterator[Difference]:
         mine, yours = a.configured.digests(), b.configured.digests()
         for name in dict.fromkeys((*mine, *yours)):
             yield _plain(Aspect.config, None, name, mine.get(name), yours.get(name))
+        for name in dict.fromkeys((*a.configured.settings, *b.configured.settings)):
+            yield _plain(Aspect.config, None, name, a.configured.settings.get(name), b.configured.settings.get(name))
 
 
 def _of_turns(facts: Facts, name: str) -> Any:
