@@ -14,6 +14,7 @@ from typing import Protocol
 
 import uvicorn
 
+from addons.breaking import Breaks
 from addons.doors import host_and_port
 from addons.figures import Snapshot
 from addons.floods import Refused
@@ -61,17 +62,19 @@ class MakeApp(Protocol):
         rules: Callable[[], Rules],
         gateway: str,
         hosts: tuple[str, ...],
+        breaks: Breaks,
     ) -> Any: ...
 
 
 class Control:
     """Started after the doors listen; `token` is new with every start."""
 
-    def __init__(self, tap: Tap, live: Live, numbers: Numbers, unattended: Unattended, make_app: MakeApp) -> None:
+    def __init__(self, tap: Tap, live: Live, numbers: Numbers, unattended: Unattended, breaks: Breaks, make_app: MakeApp) -> None:
         self.tap = tap
         self.live = live
         self.numbers = numbers
         self.unattended = unattended
+        self.breaks = breaks
         self.make_app = make_app
         self.token = secrets.token_urlsafe(24)
         self.port = 0
@@ -115,6 +118,7 @@ class Control:
             rules=lambda: self.tap.rules,
             gateway=gateway,
             hosts=(host,),
+            breaks=self.breaks,
         )
         config = uvicorn.Config(
             app,

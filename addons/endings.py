@@ -41,7 +41,7 @@ def must_end(tap: Tap, session: Session, line: Line, now: float) -> Cut | None:
         return Cut(Close(1001, SHUTTING_DOWN))
     if now - session.opened >= limits.session:
         return Cut(Close(1001, f"session limit of {limits.session:g} s reached"), "limit")
-    if now - line.tunnel.last_message >= limits.idle:
+    if not session.paused and now - line.tunnel.last_message >= limits.idle:
         return Cut(Close(1008, f"idle for {limits.idle:g} s"), "limit")
     if line.stalled_for(now) >= limits.write:
         return Cut(Close(1008, f"a side did not read for {limits.write:g} s"), "limit")

@@ -42,6 +42,7 @@ SEVERITIES: Final[Mapping[Kind, Severity]] = {
     "leak": "high",
     "change": "medium",
     "hint": "low",
+    "breakpoint": "info",
 }
 """How bad a finding is where its maker does not say."""
 

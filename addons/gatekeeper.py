@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from addons.policing import Policing
@@ -9,6 +10,7 @@ from addons.relay import Line
 from addons.tap import Tap
 from realtime.frame import Frame
 from realtime.framing import Close
+from realtime.gates.settings import BOUNDS
 from realtime.session import Session
 from realtime.verdict import Verdict
 from store.export.native import Action
@@ -22,8 +24,8 @@ class Gatekeeper:
         self._tap = tap
         self._policing = policing
         self._show = show
-        self.replaying = False
-        """True while a message that had been judged already goes on."""
+        self._replayed: deque[bytes] = deque(maxlen=BOUNDS.messages)
+        """Messages that had been judged already, and go on."""
 
     @property
     def line(self) -> Line | None:
@@ -69,13 +71,17 @@ class Gatekeeper:
             line.tunnel.say(line.tunnel.upstream, event, now)
 
     def replay(self, payload: bytes, now: float) -> None:
-        """Relay a message of the app that had to wait; it comes by here once more."""
+        """Relay a message of the app that had to wait; it comes by here once more, see `is_replayed`."""
         if (line := self.line) is not None:
-            self.replaying = True
-            try:
-                line.tunnel.inject(Frame(True, payload, at=now, injected=True), now)
-            finally:
-                self.replaying = False
+            self._replayed.append(payload)
+            line.tunnel.inject(Frame(True, payload, at=now, injected=True), now)
+
+    def is_replayed(self, frame: Frame) -> bool:
+        """Whether a message is one that goes on, having been judged already; it may have waited behind others once more."""
+        if not (frame.injected and frame.payload in self._replayed):
+            return False
+        self._replayed.remove(frame.payload)
+        return True
 
     def close(self, close: Close, now: float) -> None:
         """End the session."""

@@ -19,10 +19,14 @@ from addons.gatekeeper import Gatekeeper
 from addons.inspection import Hook
 from addons.policing import Policing
 from addons.soundgate import SoundGate
+from addons.soundgate import left_of
 from addons.tap import Tap
 from realtime.frame import Frame
 from realtime.framing import Close
+from realtime.gates.sound import has_sound
+from realtime.made import Operated
 from realtime.policies import Hit
+from realtime.policies import Judgement
 from realtime.session import Session
 from realtime.verdict import Verdict
 
@@ -63,6 +67,11 @@ class Gating:
             self._gated[session.id] = Gated(keeper, self.policing, partial(self._gate_of_sound, keeper, session))
         return self._gated[session.id].frame
 
+    def withdrawn(self, session: Session, frame: Frame) -> None:
+        """A message that passed here was stopped or changed by an operator."""
+        if (gated := self._gated.get(session.id)) is not None:
+            gated.withdrawn(frame)
+
     def rest(self, session: Session, from_client: bool, now: float, *, broken: bool) -> Sequence[Frame]:
         """As `Policing.rest`."""
         return self.policing.rest(session, from_client, now, broken=broken)
@@ -98,21 +107,38 @@ class Gated:
         self._dialect = keeper.session.dialect.name
         self._timer: asyncio.TimerHandle | None = None
         self._armed: float | None = None
+        self._stood = keeper.session.stood
+        """Seconds for which messages had been paused when nothing waited last."""
 
     def frame(self, session: Session, frame: Frame) -> Verdict | None:
         """The verdict of the policies and the gates."""
-        if self.keeper.replaying:
+        if self.keeper.is_replayed(frame):
             return None
         if session.dialect.name != self._dialect and not self._switched(session):
             return UNFIT
         judged = self.policing.judged(session, frame)
         verdict = judged.verdict
-        if self.answers is not None:
+        by_operator = isinstance(frame, Operated)
+        if self.answers is not None and (frame.from_client or not by_operator):
             verdict = self.answers.take(frame, judged, verdict)
-        if self.sound is not None:
+        if by_operator and not frame.from_client:
+            verdict = self._without_sound(frame, judged, verdict)
+        elif self.sound is not None:
             verdict = self.sound.take(frame, judged, verdict)
         self._arm()
         return verdict
+
+    def _without_sound(self, frame: Frame, judged: Judgement, verdict: Verdict | None) -> Verdict | None:
+        """What an operator says in the name of the provider frees no sound and is no transcript; sound in it cannot be checked."""
+        left = left_of(frame, judged, verdict)
+        if self.sound is None or left is None or not has_sound(self._dialect, left):
+            return verdict
+        return Verdict("drop")
+
+    def withdrawn(self, frame: Frame) -> None:
+        """A message of the app that had passed does not reach the provider, or not as it was."""
+        if self.answers is not None and frame.from_client:
+            self.answers.gate.withdrawn(frame)
 
     def _switched(self, session: Session) -> bool:
         """The first message of the server told that it speaks another protocol; whether the gates can be had there."""
@@ -136,21 +162,28 @@ class Gated:
     def _arm(self) -> None:
         """See to it that the gates are asked again in time."""
         deadline = min((gate.deadline for gate in self._gates if gate.deadline is not None), default=None)
+        if deadline is None:
+            self._stood = self.keeper.session.stood
         if deadline == self._armed:
             return
         self.over()
         self._armed, self._timer = deadline, None
         if deadline is not None:
-            wait = max(_SOON, deadline - time.monotonic())
+            wait = max(_SOON, deadline - self._now)
             self._timer = asyncio.get_running_loop().call_later(wait, self._due)
+
+    @property
+    def _now(self) -> float:
+        """The time for those that wait, whose clock stands still while a message is paused."""
+        return time.monotonic() - (self.keeper.session.stood - self._stood)
 
     def _due(self) -> None:
         self._armed = self._timer = None
         line = self.keeper.line
         if line is None:
             return
-        now = time.monotonic()
-        for gate in self._gates:
+        now = self._now
+        for gate in self._gates if not self.keeper.session.paused else ():
             gate.due(now)
         line.pump_if_due()
         self._arm()

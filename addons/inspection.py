@@ -21,6 +21,8 @@ from addons.tap import Tap
 from realtime.frame import AUDIO
 from realtime.frame import Frame
 from realtime.framing import Close
+from realtime.made import ahead
+from realtime.made import like
 from realtime.session import Session
 from realtime.tunnel import Inspect
 from realtime.tunnel import Last
@@ -56,6 +58,13 @@ class Choosing(Protocol):
 
 
 @runtime_checkable
+class Occasional(Protocol):
+    """A frame hook that is not asked at all but for some sessions, which may change while they run: see `Inspection.renew`."""
+
+    def wants(self, session: Session) -> bool: ...
+
+
+@runtime_checkable
 class Holding(Protocol):
     """A frame hook that keeps words back: what it has of a side that says no more, to be relayed now."""
 
@@ -71,12 +80,14 @@ class Inspection:
         self.later = [hook.frame for hook in hooks if hook.audio == "later"]
         self.holding = [hook for hook in hooks if isinstance(hook, Holding)]
         self.changed = changed
+        self._asked: dict[str, list[Hook]] = {}
+        """Of each session, until it is `over`."""
         self._waiting: list[Session] = []
 
     def of(self, session: Session) -> Inspect:
         """What a session's tunnel asks about each message."""
         pin, unread, waiting, tap = session.pin, session.unread, self._waiting, self.tap
-        hooks = [hook.of(session) if isinstance(hook, Choosing) else hook.frame for hook in self.hooks]
+        hooks = self._asked[session.id] = self._of(session, self.hooks)
 
         def inspect(frame: Frame) -> Verdict | None:
             if frame.head.type in AUDIO and frame.flaw is None and not (pin.waiting or session.watched or tap.generation.watches_sound):
@@ -96,6 +107,26 @@ class Inspection:
             return verdict
 
         return inspect
+
+    def renew(self, session: Session) -> None:
+        """Another hook wants to be asked about this session, or does not any more."""
+        if (hooks := self._asked.get(session.id)) is not None:
+            hooks[:] = self._of(session, self.hooks)
+
+    def over(self, session: Session) -> None:
+        """A session ended."""
+        self._asked.pop(session.id, None)
+
+    def behind(self, hook: FrameHook, session: Session, frame: Frame) -> Verdict | None:
+        """What those behind this hook say of a message that it had stopped."""
+        verdict = self._ask(self._of(session, self.hooks[self.hooks.index(hook) + 1 :]), session, frame)
+        if session.dirty:
+            self.changed(session, frame.at)
+        return verdict
+
+    def _of(self, session: Session, hooks: Sequence[FrameHook]) -> list[Hook]:
+        asked = [hook for hook in hooks if not isinstance(hook, Occasional) or hook.wants(session)]
+        return [hook.of(session) if isinstance(hook, Choosing) else hook.frame for hook in asked]
 
     def last(self, session: Session, inspect: Inspect) -> Last:
         """What the hooks still have of a side when it says no more, shown to all of them like any other message."""
@@ -141,10 +172,10 @@ def ask(hooks: Sequence[Hook], session: Session, frame: Frame) -> Verdict | None
         if found is None:
             continue
         for payload in found.before:
-            ask(hooks[number + 1 :], session, Frame(frame.from_client, payload, text=frame.text, at=frame.at, injected=True))
+            ask(hooks[number + 1 :], session, ahead(frame, payload))
         verdict = found if verdict is None else verdict.then(found)
         if found.action in ("drop", "close") or found.ticket is not None:
             break
         if found.action == "replace":
-            frame = Frame(frame.from_client, found.payload, text=frame.text, at=frame.at, injected=frame.injected)
+            frame = like(frame, found.payload)
     return verdict

@@ -83,7 +83,7 @@ async def _run(tap: Tap, make_app: MakeApp, on_ready: Callable[[Ready], None]) -
     master = Master(options.Options(confdir=str(ca)))
     master._legacy_log_events.uninstall()
     chain = pipeline.Pipeline(tap)
-    control = Control(tap, chain.live, chain.figures.snapshot, chain.unattended, make_app)
+    control = Control(tap, chain.live, chain.figures.snapshot, chain.unattended, chain.breaks, make_app)
     servers = proxyserver.Proxyserver()
     scripts = script.ScriptLoader()
     master.addons.add(core.Core(), servers, next_layer.NextLayer(), tlsconfig.TlsConfig(), scripts, chain)

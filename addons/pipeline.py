@@ -13,6 +13,7 @@ from addons.access import Access
 from addons.admission import Admission
 from addons.bills import bill
 from addons.bills import complete
+from addons.breaking import Breaks
 from addons.callcontrol import CallControl
 from addons.calls import Calls
 from addons.cors import CorsHeaders
@@ -109,6 +110,7 @@ class Pipeline:
         self.sounds = Sounds(tap)
         policing = Policing(tap)
         self.gating = Gating(tap, policing)
+        self.breaks = Breaks(tap, policing.watch, self.gating.withdrawn)
         self.recorders = Recorders(tap)
         meter = Meter(tap)
         tap.over.append(partial(bill, tap.log))
@@ -116,6 +118,9 @@ class Pipeline:
         self.telemetry = Telemetry(tap)
         self.sessions = Sessions(tap, self._hooks(tap), self.sounds, meter, self.recorders)
         self.gating.show = self.sessions.inspection.show
+        self.breaks.inspection = self.sessions.inspection
+        self.sessions.parting = self.breaks.part
+        self.sessions.look = self.breaks.look
         admission = Admission(tap, Room(tap, meter), self.simulator.url)
         dialling = Dialling(tap)
         deadlines = Deadlines(tap)
@@ -155,7 +160,8 @@ class Pipeline:
 
     def _hooks(self, tap: Tap) -> list[FrameHook]:
         """Those that look at frames, in the order in which they do."""
-        return [Secrecy(tap.findings), Pin(tap.findings), Allowing(tap), self.gating, Watching(tap), Turns(), Hinting(tap)]
+        judging: list[FrameHook] = [Secrecy(tap.findings), Pin(tap.findings), Allowing(tap), self.gating]
+        return [self.breaks.first, *judging, self.breaks, Watching(tap), Turns(), Hinting(tap)]
 
     async def drain(self) -> None:
         """Shut down in order: nothing new, live sessions told and recorded, then the rest."""

@@ -33,6 +33,8 @@ from store.export.native import Action
 LIMITS: Final = Limits()
 CLOSE: Final = "close"
 """The type under which policies and findings know the reason of a close."""
+_SOON: Final = 0.05
+"""Seconds after which words are looked at again whose time is up while their side stands still."""
 MAX_TAGS: Final = 32
 """Words that policies put on one session."""
 
@@ -64,11 +66,16 @@ class Policing:
         if judge.traces:
             self._note(session, judge, judge.traces)
         if judged.hits:
-            session.watched = session.gates.hold or judge.silences
+            self.watch(session)
             self._tell(session, judge, judged.hits)
         if judge.deadline is not None:
             self._wait(session, judge.deadline)
         return judged
+
+    def watch(self, session: Session) -> None:
+        """Note whether sound is judged before it crosses, which may have changed."""
+        judge = self._judges.get(session.id)
+        session.watched = session.gates.hold or session.breaks_sound or (judge is not None and judge.silences)
 
     def reason(self, session: Session, from_client: bool, text: str) -> str:
         """What the policies leave of the reason that a side gives for its close: they see it as `{"type": "close", "reason": …}`."""
@@ -117,13 +124,13 @@ class Policing:
         if judge is None or live is None:
             return
         now = time.monotonic()
-        released = judge.due(now)
+        released = judge.due(now, session.paused)
         self._tell(session, judge, released.hits)
         for frame in released.frames:
             live[1].tunnel.inject(frame, now)
         live[1].pump_if_due()
         if judge.deadline is not None:
-            self._wait(session, judge.deadline)
+            self._wait(session, max(judge.deadline, now + _SOON) if session.paused else judge.deadline)
 
     def _note(self, session: Session, judge: Judge, traces: Iterable[Trace]) -> None:
         """What was found is not stored as it was said, nor is the sound of words that did not cross so."""

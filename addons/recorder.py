@@ -80,8 +80,7 @@ class Recorder:
 
         def noting(frame: Frame) -> Verdict | None:
             verdict = inspect(frame)
-            if self._found:
-                self._note(frame)
+            self.note(frame)
             return verdict
 
         return noting
@@ -139,8 +138,12 @@ class Recorder:
         for frame in frames:
             self.crossed(frame, None, False)
 
-    def _note(self, frame: Frame) -> None:
-        self._notes[id(frame)] = frame, tuple(self._found)
+    def note(self, frame: Frame, was: Frame | None = None) -> None:
+        """What was found is about this message, and so is what was found in the one that it takes the place of."""
+        if not self._found and was is None:
+            return
+        known = self._notes.pop(id(was or frame), None)
+        self._notes[id(frame)] = frame, (*(known[1] if known is not None else ()), *self._found)
         self._found.clear()
         if len(self._notes) > _NOTES:
             del self._notes[next(iter(self._notes))]

@@ -63,7 +63,7 @@ class Wake(events.MessageInjected[None]):
 class Line:
     """A live WebSocket as addons hold it: its tunnel, its flow, and the way to get queued bytes moving."""
 
-    __slots__ = ("delay", "flow", "inspect", "opened", "pump", "scripted", "stalled_for", "tunnel")
+    __slots__ = ("delay", "flow", "inspect", "noted", "opened", "pump", "scripted", "stalled_for", "tunnel")
 
     def __init__(self, flow: http.HTTPFlow, tunnel: Tunnel, inspect: Inspect, *, scripted: bool) -> None:
         self.flow = flow
@@ -72,6 +72,8 @@ class Line:
         self.scripted = scripted
         """True when a user's script or a mitmproxy interface wants `websocket_message`."""
         self.delay = Delay()
+        self.noted: Callable[[Frame, Frame | None], None] = lambda frame, was: None
+        """Told that what was found just now is about this message, which may stand in the place of another one."""
         self.pump: Callable[[], None] = lambda: None
         self.stalled_for: Callable[[float], float] = lambda now: 0.0
         """Seconds for which one side has not taken what was written to it."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from mitmproxy import ctx
@@ -64,8 +65,12 @@ class Sessions:
         self.known = KnownKeys(tap)
         self.reason: Callable[[Session, bool, str], str] = lambda session, from_client, text: text
         """What the policies leave of the reason of a close."""
+        self.parting: Callable[[Session, float], None] = lambda session, now: None
+        """Told that a session is about to end."""
         self.unattended: Callable[[], None] = _nobody
         """Called whenever the keys were read: to look at calls that have no session."""
+        self.look: Callable[[], None] = _nobody
+        """Called twice a second."""
         self.sounds = sounds
         self.recorders = recorders
         self.inspection = Inspection(tap, hooks, self._changed)
@@ -99,11 +104,14 @@ class Sessions:
                 announces=_is_relayed(session),
                 last=last,
                 crossed=recorder.crossed if recorder is not None else None,
+                parting=partial(self.parting, session) if session is not None else _unheard,
             ),
             inspect,
             scripted=scripted,
         )
         line.pump = lambda: _wake(servers, flow)
+        if recorder is not None:
+            line.noted = recorder.note
         if not scripted:
             line.opened = lambda layer: takeover.attempt(line, layer, handler)
         flow.metadata[LINE] = line
@@ -146,6 +154,7 @@ class Sessions:
         if found is None:
             return
         del self._journaled[session.id]
+        self.inspection.over(session)
         if not self.tap.live:
             self._idle.set()
         now = time.monotonic()
@@ -165,6 +174,7 @@ class Sessions:
                 await asyncio.wait_for(self.tap.changed.wait(), TICK_SECONDS)
             self.tap.changed.clear()
             try:
+                self.look()
                 if self.known.look():
                     self.meter.follow()
                     self.unattended()
@@ -274,6 +284,10 @@ def _pass(frame: Frame) -> None:
 
 def _nobody() -> None:
     return None
+
+
+def _unheard(now: float) -> None:
+    """Nobody wants to know that it is about to end."""
 
 
 def _nothing(from_client: bool, now: float, broken: bool) -> tuple[()]:

@@ -165,6 +165,12 @@ class Session:
     """Audio that has crossed and was not looked at yet."""
     watched: bool = False
     """Whether every message is judged before it crosses, sound too: once an answer was blocked, and where sound is held."""
+    paused: frozenset[bool] = frozenset()
+    """The sides (True: the client) of which a message stands at a breakpoint."""
+    stood: float = 0.0
+    """Seconds for which any did so far."""
+    breaks_sound: bool = False
+    """Whether sound is among what may have to wait at a breakpoint."""
     undecided: bool = False
     """True until the first frame of a server whose dialect its path does not tell."""
     dirty: bool = False

@@ -30,6 +30,7 @@ from realtime.framing import encode
 from realtime.leg import Ending
 from realtime.leg import Held
 from realtime.leg import Leg
+from realtime.made import ahead
 from realtime.verdict import Verdict
 
 PING_EVERY: Final = 15.0
@@ -50,6 +51,10 @@ The last argument says whether it was broken off: the side did not close of its 
 """
 
 
+Parting = Callable[[float], None]
+"""Told once, at this time, that the session is about to end, while `ending` says why and before anything is said last."""
+
+
 class Tunnel:
     """Both legs of a session. After every call, take what `client.out` and `upstream.out` hold and send it."""
 
@@ -66,6 +71,7 @@ class Tunnel:
         announces: bool = False,
         last: Last = lambda from_client, now, broken: (),
         crossed: Crossed | None = None,
+        parting: Parting = lambda now: None,
     ) -> None:
         self.client = Leg("client", message_limit, now)
         self.upstream = Leg("upstream", message_limit, now)
@@ -80,6 +86,7 @@ class Tunnel:
         """Held messages are settled from outside after each `receive`, which then calls `conclude`."""
         self._last = last
         self._crossed = crossed
+        self._parting = parting
         self._announces = announces
         """Where the client has no close codes at its end, an abnormal one of the upstream is told in an error event too."""
 
@@ -126,6 +133,7 @@ class Tunnel:
     def conclude(self, source: Leg, now: float) -> None:
         """What a side's Close or violation means for the other one, after all that it sent before; repeating it is harmless."""
         if source.closed is not None:
+            self._parting(now)
             self._flush_held(source, self.upstream if source is self.client else self.client, all_of_it=True)
             self._follow(source, now)
         elif source.reader.fault is not None and self.ending is None:
@@ -135,14 +143,14 @@ class Tunnel:
         """Decide a held message; what waited behind it goes as far as it is settled. A further `hold` leaves it waiting."""
         source, target = (self.client, self.upstream) if held.frame.from_client else (self.upstream, self.client)
         if verdict is not None and verdict.action == "hold":
-            self._keep(source, target, held, verdict)
+            self._keep(source, target, held, verdict, now)
             return
-        held.settled = True
         if verdict is not None:
             if verdict.release:
                 self._release(source, held)
             self._put_ahead(source, target, held, verdict)
             self._rewire(source, held, self._outcome(source, target, held.frame, held.wire, verdict, now), _payload(verdict, held.payload))
+        held.settled = True
         self._flush_held(source, target)
 
     def redeem(self, from_client: bool, ticket: object, verdict: Verdict | None, now: float) -> None:
@@ -154,10 +162,14 @@ class Tunnel:
 
     def amend(self, held: Held, payload: bytes) -> None:
         """Put another payload in the place of a message that waits."""
-        source, target = (self.client, self.upstream) if held.frame.from_client else (self.upstream, self.client)
         was = held.frame
-        held.frame = Frame(was.from_client, payload, text=was.text, at=was.at, injected=was.injected, scripted=True)
-        self._rewire(source, held, _encoded(held.frame, target), payload)
+        self.exchange(held, Frame(was.from_client, payload, text=was.text, at=was.at, injected=was.injected, scripted=True))
+
+    def exchange(self, held: Held, frame: Frame) -> None:
+        """Put another message of its side in the place of one that waits."""
+        source, target = (self.client, self.upstream) if frame.from_client else (self.upstream, self.client)
+        held.frame = frame
+        self._rewire(source, held, _encoded(frame, target), frame.payload)
 
     def inject(self, frame: Frame, now: float) -> None:
         """Relay a message as if its side had sent it: inspected like any other, in its place behind what waits."""
@@ -233,6 +245,7 @@ class Tunnel:
 
     def _end(self, ending: Ending, to_client: Close, to_upstream: Close, now: float) -> None:
         self.ending = ending
+        self._parting(now)
         for leg in (self.client, self.upstream):
             self._say_last(leg, now, broken=True)
         self._announce(to_client, now)
@@ -254,21 +267,24 @@ class Tunnel:
         if verdict is not None and verdict.release:
             self._release(source)
             self._flush_held(source, target)
-        for ahead in verdict.before if verdict is not None else ():
-            self._queue(source, target, Held(_ahead(frame, ahead), _encoded(frame, target, ahead), ahead, settled=True), now)
+        for first in verdict.before if verdict is not None else ():
+            self._queue(source, target, Held(ahead(frame, first), _encoded(frame, target, first), first, settled=True), now)
         held = Held(frame, wire, frame.payload, settled=verdict is None or verdict.action != "hold")
         if verdict is not None:
             held.payload = _payload(verdict, held.payload)
             if held.settled:
                 held.wire = self._outcome(source, target, frame, wire, verdict, now)
-            elif verdict.payload:
-                held.wire = _encoded(frame, target, verdict.payload)
+            else:
+                self._reply(source, verdict, now)
+                if verdict.payload:
+                    held.wire = _encoded(frame, target, verdict.payload)
             held.ticket = verdict.ticket
         self._queue(source, target, held, now)
 
-    def _keep(self, source: Leg, target: Leg, held: Held, verdict: Verdict) -> None:
+    def _keep(self, source: Leg, target: Leg, held: Held, verdict: Verdict, now: float) -> None:
         """A message that waits goes on waiting: as the verdict left it, behind what goes ahead of it."""
         held.ticket = verdict.ticket
+        self._reply(source, verdict, now)
         self._put_ahead(source, target, held, verdict)
         if verdict.payload:
             self._rewire(source, held, _encoded(held.frame, target, verdict.payload), verdict.payload)
@@ -297,13 +313,12 @@ class Tunnel:
         place = source.held.index(held)
         for number, payload in enumerate(verdict.before):
             wire = _encoded(held.frame, target, payload)
-            source.held.insert(place + number, Held(_ahead(held.frame, payload), wire, payload, settled=True))
+            source.held.insert(place + number, Held(ahead(held.frame, payload), wire, payload, settled=True))
             source.held_bytes += len(wire)
 
     def _outcome(self, source: Leg, target: Leg, frame: Frame, wire: bytes, verdict: Verdict, now: float) -> bytes:
         """Carry out a final verdict; returns the wire bytes that take the message's place (none when it is dropped)."""
-        for event in verdict.reply:
-            self.say(source, event, now)
+        self._reply(source, verdict, now)
         match verdict.action:
             case "replace":
                 return _encoded(frame, target, verdict.payload)
@@ -314,6 +329,11 @@ class Tunnel:
                 return b""
             case _:
                 return wire
+
+    def _reply(self, source: Leg, verdict: Verdict, now: float) -> None:
+        """What a message is answered with is said at once, also while the message waits."""
+        for event in verdict.reply:
+            self.say(source, event, now)
 
     def _rewire(self, source: Leg, held: Held, wire: bytes, payload: bytes) -> None:
         source.held_bytes += len(wire) - len(held.wire)
@@ -342,10 +362,6 @@ def _payload(verdict: Verdict, payload: bytes) -> bytes:
     """What a message consists of after a verdict that does not stop it."""
     replaced = verdict.action == "replace" or (verdict.action == "hold" and verdict.payload)
     return verdict.payload if replaced else payload
-
-
-def _ahead(frame: Frame, payload: bytes) -> Frame:
-    return Frame(frame.from_client, payload, text=frame.text, at=frame.at, injected=True)
 
 
 def _encoded(frame: Frame, target: Leg, payload: bytes | None = None) -> bytes:

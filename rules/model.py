@@ -187,6 +187,8 @@ class Rules(Section):
     """What becomes of changed instructions and tools of a running session."""
     policies: tuple[Policy, ...] = ()
     """What is done with messages, in this order."""
+    breakpoints: Annotated[bool, Field(strict=True)] = True
+    """Whether an operator may pause, change and make messages of live sessions."""
     words: Mapping[Name, WordList] = {}
     """Lists of words that policies look for as `words.<name>`: whole words, in any case."""
     webrtc: WebRTC = Field(default_factory=WebRTC)

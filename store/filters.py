@@ -46,6 +46,17 @@ FINDING: Final[Mapping[str, str]] = {
 }
 """The same of a finding, apart from its time."""
 
+MESSAGE: Final[Mapping[str, str]] = {
+    "type": "type",
+    "from": "from",
+    "key": "principal",
+    "provider": "provider",
+    "model": "model",
+    "route": "route",
+    "session": "id",
+}
+"""The same of a message that is about to cross: its own type and side, and its session."""
+
 BOUNDS: Final = ("since", "until")
 
 

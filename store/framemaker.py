@@ -17,6 +17,7 @@ from realtime.audio import AudioFormat
 from realtime.elision import Elided
 from realtime.elision import without_sound
 from realtime.frame import Frame
+from realtime.made import Operated
 from realtime.policies import PolicySet
 from realtime.policies.masking import Masker
 from realtime.recent import Recent
@@ -81,6 +82,7 @@ class FrameMaker:
         """The line of the next message."""
         frame, payload = crossed.frame, crossed.payload
         shown = frame if payload is None or payload is frame.payload else _with(frame, payload)
+        came = frame.was if isinstance(frame, Operated) and frame.was is not None else frame
         self.count += 1
         event = Event(
             n=self.count,
@@ -95,8 +97,8 @@ class FrameMaker:
             findings=list(crossed.findings),
             lost=crossed.lost,
         )
-        if shown is not frame:
-            event.was = Was(self._type(frame), len(frame.payload))
+        if shown is not came:
+            event.was = Was(self._type(came), len(came.payload))
         if manner.content == "full" or (manner.content == "redacted" and payload is not None):
             masks = manner.masks if manner.content == "redacted" or payload is None else None
             self._filled(event, shown, manner.keeps, masks, formats[0 if frame.from_client else 1])
@@ -144,6 +146,8 @@ def _with(frame: Frame, payload: bytes) -> Frame:
 
 
 def _maker(frame: Frame) -> Maker:
+    if isinstance(frame, Operated):
+        return "operator"
     return "script" if frame.scripted else "proxy" if frame.injected else "side"
 
 
@@ -153,7 +157,7 @@ def _outcome(crossed: Crossed) -> Outcome:
         return "dropped"
     if crossed.own or frame.injected:
         return "told" if crossed.own else "added"
-    return "passed" if payload is frame.payload and not frame.scripted else "changed"
+    return "passed" if payload is frame.payload and not frame.scripted and not isinstance(frame, Operated) else "changed"
 
 
 def _put(event: Event, payload: bytes, *, text: bool) -> None:

@@ -16,9 +16,9 @@ from store.lines import whole
 
 Direction = Literal["client", "server"]
 """Who says it, as in rules: `client` towards the provider, `server` towards the app."""
-Maker = Literal["side", "proxy", "script"]
+Maker = Literal["side", "proxy", "script", "operator"]
 Outcome = Literal["passed", "changed", "dropped", "added", "told"]
-"""`added`: by the proxy or a script, in the name of that side. `told`: the proxy's own word to the other one."""
+"""`added`: by the proxy, a script or an operator, in the name of that side. `told`: the proxy's own word to the other one."""
 
 MAX_TYPE: Final = 200
 """Characters of an event type."""

@@ -17,11 +17,13 @@ from starlette.responses import JSONResponse
 from starlette.responses import Response
 from starlette.routing import Route
 
+from addons.breaking import Breaks
 from store.errors import StoreError
 from store.export.native import native
 from store.reader import LogReader
 from web.answers import Refused
 from web.answers import refused
+from web.breakpoints import Breakpoints
 from web.dashboard import Dashboard
 from web.downloads import Downloads
 from web.events import Events
@@ -73,6 +75,7 @@ def make_app(
     rules: Active,
     gateway: str,
     hosts: Collection[str] = (),
+    breaks: Breaks | None = None,
     work: Work | None = None,
 ) -> Guard:
     """The control port as an ASGI application; `gateway` is HOST:PORT of that door, `numbers` what the metrics page shows.
@@ -103,6 +106,7 @@ def make_app(
             *Sound(log.folder.parent, control.find).routes,
             *Events(log.frames, control.find).routes,
             *Downloads(control.find, work).routes,
+            *Breakpoints(breaks, control.find, watch, lambda: rules().limits.message).routes,
             Route("/api/live", partial(everything, watch=watch)),
             Route("/api/openapi.json", openapi),
             *Top(control.listing, work).routes,

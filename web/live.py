@@ -36,12 +36,15 @@ MOST_WAITING: Final = 512
 MOST_ONLOOKERS: Final = 64
 
 Record = dict[str, Any]
-Kind = Literal["session", "turn", "finding"]
+Kind = Literal["session", "turn", "finding", "paused", "resumed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A session, turn or finding that is new or different; `session` is the id of the one it belongs to, None for a finding of none."""
+    """A session, turn or finding that is new or different, or a message that was paused or went on.
+
+    `session` is the id of the one it belongs to, None for a finding of none.
+    """
 
     kind: Kind
     session: str | None
@@ -100,6 +103,12 @@ class Watch:
             yield onlooker
         finally:
             self._onlookers.discard(onlooker)
+
+    def tell(self, kind: Kind, session: str, record: Record) -> None:
+        """Something happened that is not in the log."""
+        for onlooker in list(self._onlookers):
+            if onlooker.wants(kind, session):
+                onlooker.tell(Change(kind, session, record))
 
     def close(self) -> None:
         """The port closes: nobody is told anything any more."""

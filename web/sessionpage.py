@@ -113,6 +113,8 @@ def changed(log: LogReader, session: Record, change: Change) -> Record:
             return {"html": render("turn.html", turn=turn), "index": change.record["index"]}
         case "finding":
             return {"html": render("findings_list.html", findings=timed(session, [change.record]))}
+        case "paused" | "resumed":
+            return change.record
 
 
 def _read(log: LogReader, session: Record) -> tuple[list[Record], list[Record]]:

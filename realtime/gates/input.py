@@ -20,6 +20,7 @@ from realtime.framing import Close
 from realtime.gates.act import Act
 from realtime.gates.act import Note
 from realtime.gates.disguise import Disguise
+from realtime.gates.outstanding import Kind
 from realtime.gates.outstanding import Outstanding
 from realtime.gates.outstanding import Sent
 from realtime.gates.outstanding import is_ours
@@ -41,6 +42,13 @@ from realtime.texts import owner_of
 _HEARD: Final = "conversation.item.input_audio_transcription."
 _BUSY: Final = "conversation_already_has_active_response"
 _REMEMBERED: Final = 64
+_AWAITED: Final[dict[str, Kind]] = {
+    "session.update": "update",
+    "transcription_session.update": "update",
+    "input_audio_buffer.commit": "commit",
+    "response.create": "create",
+}
+"""What is confirmed by the provider."""
 
 UNWRITTEN: Final = "no transcript of the user is configured, and no model for it is known here"
 FAILED_TO: Final = "the provider could not write down what the user said"
@@ -104,6 +112,11 @@ class InputGate:
         else:
             act.payload = self._passes(frame, now)
         return act
+
+    def withdrawn(self, frame: Frame) -> None:
+        """A message of the app that had passed is not sent after all."""
+        if (kind := _AWAITED.get(frame.type)) is not None:
+            self._sent.withdrawn(kind)
 
     def _put_off(self, frame: Frame, act: Act) -> None:
         act.drop = True

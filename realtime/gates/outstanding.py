@@ -63,6 +63,10 @@ class Outstanding:
         """An error names this message as its cause; None stands for one that had no id."""
         return self._take(next((sent for sent in self._sent if sent.event_id == event_id), None))
 
+    def withdrawn(self, kind: Kind) -> None:
+        """The newest of this kind was never sent."""
+        self._take(next((sent for sent in reversed(self._sent) if sent.kind == kind and not sent.ours), None))
+
     def of(self, kind: Kind) -> list[Sent]:
         """Those of this kind, the oldest first."""
         return [sent for sent in self._sent if sent.kind == kind]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 from typing import Final
 
+from realtime.dialects import make
 from realtime.dialects.fields import Fields
 from realtime.dialects.fields import obj
 from realtime.frame import Frame
 from realtime.jsonedit import replace_value
+from realtime.signals import AudioOut
 
 _CONTENT: Final = ("serverContent", "server_content")
 _TURN: Final = ("modelTurn", "model_turn")
@@ -28,6 +30,11 @@ def without_sound(dialect: str, frame: Frame) -> bytes | None:
             more = len(event) > 1 or len(content) > 1 or bool(kept)
             return replace_value(frame.payload, (content_name, turn_name, "parts"), kept) if more else None
     return None
+
+
+def has_sound(dialect: str, frame: Frame) -> bool:
+    """Whether a message of the provider carries sound."""
+    return any(isinstance(signal, AudioOut) for signal in make(dialect).signals(frame))
 
 
 def _is_blob(part: Any) -> bool:

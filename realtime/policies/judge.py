@@ -8,6 +8,7 @@ cannot be read with certainty, a policy that fails, and one that is not reached 
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 from typing import NamedTuple
@@ -143,9 +144,13 @@ class Judge:
         """Whether any answer was blocked, so that messages of mere sound are to be judged as well."""
         return any(self._blocked.values())
 
-    def due(self, now: float) -> Released:
-        """Held words whose time is up."""
-        late = [passage for passage in self._streams.open.values() if (due := passage.deadline) is not None and due <= now]
+    def due(self, now: float, standing: Container[bool] = ()) -> Released:
+        """Held words whose time is up, but for those of a side (True: the client) that is `standing` still."""
+        late = [
+            passage
+            for passage in self._streams.open.values()
+            if (due := passage.deadline) is not None and due <= now and passage.from_client not in standing
+        ]
         return self._release(late, now)
 
     def flush(self, now: float, from_client: bool | None = None, *, broken: bool = False) -> Released:

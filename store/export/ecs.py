@@ -22,10 +22,10 @@ VERSION: Final = "9.4.0"
 _SEVERITIES: Final = {"info": 1, "low": 2, "medium": 3, "high": 4, "critical": 5}
 _DIRECTIONS: Final = {"client": "outbound", "server": "inbound"}
 _TYPES: Final[dict[str, tuple[str, ...]]] = {
-    **dict.fromkeys(("allow", "release"), ("allowed",)),
-    **dict.fromkeys(("block", "cancel", "refuse"), ("denied",)),
+    **dict.fromkeys(("allow", "release", "inject"), ("allowed",)),
+    **dict.fromkeys(("block", "cancel", "refuse", "drop"), ("denied",)),
     **dict.fromkeys(("close", "kill"), ("denied", "end")),
-    **dict.fromkeys(("redact", "tag", "alert", "hold", "warn", "blank", "count"), ("info",)),
+    **dict.fromkeys(("redact", "tag", "alert", "hold", "warn", "blank", "count", "edit"), ("info",)),
 }
 """Action -> `event.type` where it was carried out; where it was only watched it is info."""
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from store.lines import Row
 
-Kind = Literal["policy", "gate", "budget", "revocation", "refusal", "limit", "leak", "change", "hint"]
+Kind = Literal["policy", "gate", "budget", "revocation", "refusal", "limit", "leak", "change", "hint", "breakpoint"]
 Severity = Literal["info", "low", "medium", "high", "critical"]
 Mode = Literal["enforce", "monitor"]
 Action = Literal[
@@ -25,6 +25,9 @@ Action = Literal[
     "kill",
     "blank",
     "count",
+    "edit",
+    "drop",
+    "inject",
 ]
 """Those of a policy, then what else the proxy does."""
 

@@ -40,6 +40,9 @@ _CONTROLS: Final[dict[str, tuple[int, int]]] = {
     "kill": (2, 24),
     "blank": (4, 11),
     "count": (3, 20),
+    "edit": (4, 7),
+    "drop": (2, 6),
+    "inject": (1, 7),
 }
 """Action -> `action_id` and `disposition_id` where it was carried out."""
 _MONITORED: Final = (3, 15)
@@ -51,6 +54,8 @@ _ACTIONS: Final = {1: "Allowed", 2: "Denied", 3: "Observed", 4: "Modified"}
 _DISPOSITIONS: Final = {
     1: "Allowed",
     2: "Blocked",
+    6: "Dropped",
+    7: "Custom Action",
     11: "Corrected",
     14: "Delayed",
     15: "Detected",

@@ -60,6 +60,7 @@ SCRIPT = Script(rules=(Rule("my card", f"Your card {CARD} is fine. Is there more
 class Policed(Talk):
     """A conversation. `upstream` is what the provider was sent; when it is over, `shown` is its record and `findings` what was found."""
 
+    session: str
     upstream: list[str | bytes]
     shown: Shown
     findings: list[dict[str, Any]]
