@@ -40,7 +40,7 @@ def report(session: Record, turns: list[Record], findings: list[Record], now: da
 
 
 def _page(session: Record, turns: list[Record], findings: list[Record], now: datetime, place: str | None) -> str:
-    style = _text("assets/pages.css") + _text("templates/report.css")
+    style = _text("assets/palette.css") + _text("assets/pages.css") + _text("templates/report.css")
     script = "" if place is None else _text("templates/report.js")
     return render(
         "report.html",

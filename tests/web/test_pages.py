@@ -14,6 +14,7 @@ from web.guard import Guard
 from web.pages import call_routes
 
 FOLDER = Path(__file__).parents[2] / "web" / "call"
+ASSETS = FOLDER.parent / "assets"
 FILES = sorted(path.name for path in FOLDER.iterdir() if path.name != "index.html")
 
 
@@ -58,7 +59,8 @@ def test_nothing_else_is_served_below_it(path: str) -> None:
 
 def test_the_page_refers_to_served_files_and_has_nothing_inline() -> None:
     page = (FOLDER / "index.html").read_text()
-    assert {path.removeprefix("call/") for path in re.findall(r'(?:src|href)="([^"#]+)"', page)} <= set(FILES)
+    files = set(re.findall(r'(?:src|href)="([^"#]+)"', page)) - {"./"}
+    assert files <= {f"call/{name}" for name in FILES} | {f"assets/{file.name}" for file in ASSETS.iterdir()}
     assert not re.findall(r"<style|\sstyle=|\son[a-z]+=|<script[^>]*>[^<]", page)
     imported = {name for file in FOLDER.glob("*.js") for name in re.findall(r"from '\./([\w.]+)'", file.read_text())}
     assert imported <= set(FILES)
