@@ -27,6 +27,7 @@ from web.sound import STATES
 from web.sound import Find
 from web.stream import events
 from web.timeline import shown
+from web.timeline import silenced
 from web.timeline import timed
 from web.timeline import timeline
 
@@ -83,7 +84,10 @@ def whole_page(log: LogReader, session: Record) -> str:
     turns, findings = _read(log, session)
     part = shown(session, turns[:AT_ONCE], findings)
     sound = STATES[(session.get("recording") or {}).get("state")] if not _has_sound(session) else ""
-    return render("session.html", session=session, turns=part, findings=timed(session, findings), count=len(turns), sound=sound)
+    outside = silenced(session).get(None, {})
+    return render(
+        "session.html", session=session, turns=part, findings=timed(session, findings), count=len(turns), sound=sound, outside=outside
+    )
 
 
 def twin(log: LogReader, session: Record) -> bytes:

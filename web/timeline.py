@@ -15,7 +15,7 @@ Span = tuple[float, float]
 
 
 def timeline(session: Record, turns: Iterable[Record], findings: Iterable[Record], now: datetime) -> Record:
-    """`{seconds, live, sound, turns, findings}`; `sound` is whether it can be played."""
+    """`{seconds, live, sound, silenced, turns, findings}`; `sound` is whether it can be played, `silenced` that of the recording."""
     begun = datetime.fromisoformat(session["started_at"])
     ended = datetime.fromisoformat(session["ended_at"]) if session["ended_at"] else now.astimezone(UTC)
     recording = session.get("recording") or {}
@@ -26,18 +26,36 @@ def timeline(session: Record, turns: Iterable[Record], findings: Iterable[Record
         "seconds": round(max([lasted, *reached, recording.get("seconds") or 0.0]), 3),
         "live": session["ended_at"] is None,
         "sound": recording.get("state") == "ready",
+        "silenced": recording.get("silenced") or [],
         "turns": lanes,
         "findings": [_finding(finding, begun) for finding in findings],
     }
 
 
 def shown(session: Record, turns: Iterable[Record], findings: Iterable[Record]) -> list[Record]:
-    """Turns with when they began (`at`) and what was found in them (`findings`)."""
+    """Turns with when they began (`at`), what was found in them (`findings`) and the sides whose sound is not kept (`silenced`)."""
     begun = datetime.fromisoformat(session["started_at"])
     found: dict[int, list[Record]] = {}
     for finding in findings:
         found.setdefault(finding["turn"], []).append(finding)
-    return [{**turn, "at": _since(begun, turn["started_at"]), "findings": found.get(turn["index"], [])} for turn in turns]
+    silent = silenced(session)
+    return [
+        {
+            **turn,
+            "at": _since(begun, turn["started_at"]),
+            "findings": found.get(turn["index"], []),
+            "silenced": silent.get(turn["index"], {}),
+        }
+        for turn in turns
+    ]
+
+
+def silenced(session: Record) -> dict[int | None, dict[str, list[str]]]:
+    """By turn and side, the policies because of which sound is not kept; none where it was not settled that its words may be."""
+    found: dict[int | None, dict[str, list[str]]] = {}
+    for part in (session.get("recording") or {}).get("silenced") or ():
+        found.setdefault(part["turn"], {})[part["side"]] = part["policies"]
+    return found
 
 
 def timed(session: Record, findings: Iterable[Record]) -> list[Record]:

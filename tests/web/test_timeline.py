@@ -11,6 +11,8 @@ from portserver import DAY
 from portserver import session
 from portserver import turn
 
+from web.timeline import shown
+from web.timeline import silenced
 from web.timeline import timeline
 
 NOW = datetime(2026, 11, 21, 10, 2, tzinfo=UTC)
@@ -63,3 +65,16 @@ def test_findings_and_the_length_of_it_all() -> None:
     assert (live["seconds"], live["live"]) == (119.0, True)
     heard = timeline(session(1, recording={"state": "ready", "seconds": 4000.0}), [], [], NOW)
     assert (heard["seconds"], heard["sound"]) == (4000.0, True)
+
+
+def test_sound_that_is_not_kept_is_named_with_its_policies() -> None:
+    parts = [
+        {"turn": 1, "side": "user", "policies": ["cards"]},
+        {"turn": 1, "side": "model", "policies": []},
+        {"turn": None, "side": "user", "policies": ["words"]},
+    ]
+    recorded = session(1, recording={"state": "ready", "seconds": 4.0, "silenced": parts})
+    assert timeline(recorded, [], [], NOW)["silenced"] == parts
+    assert [found["silenced"] for found in shown(recorded, [turn(1), turn(2)], [])] == [{"user": ["cards"], "model": []}, {}]
+    assert silenced(recorded)[None] == {"user": ["words"]}
+    assert timeline(session(1), [], [], NOW)["silenced"] == []

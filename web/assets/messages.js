@@ -103,7 +103,7 @@ export class Messages extends EventTarget {
     if (number === undefined || shown) return shown?.remove();
     const page = await fetched(`/rules/explain?session=${this.#path.split('/').at(-1)}&event=${number}`);
     if (this.#rows[this.#chosen]?.[0] !== number) return;
-    this.#view.querySelector('.envelope').before(page?.getElementById('event-explained') ?? made('p', 'bad', 'It cannot be explained: its content was not recorded.'));
+    this.#view.querySelector('.envelope')?.before(page?.getElementById('event-explained') ?? made('p', 'bad', 'It cannot be explained: its content was not recorded.'));
   }
 
   get #first() { return Math.floor(this.#box.scrollTop / TALL); }

@@ -20,6 +20,7 @@ let until = null;
 let hasSound = false;
 let waiting = null;
 let asking = 0;
+let silent = at('session').querySelectorAll('.silent, #silences li').length > 0;
 
 const items = () => [...list.children];
 const item = (index) => at(`turn-${index}`);
@@ -33,6 +34,10 @@ async function load() {
   at('slowest').hidden = !data.turns.some((turn) => turn.waited);
   for (const button of list.querySelectorAll('.play')) button.hidden = !hasSound;
   if (data.live && !hasSound) place(data.seconds);
+  if (data.silenced.length && !silent) {
+    silent = true;
+    await again();
+  }
 }
 
 /** There is sound: it can be played, and its peaks are drawn. */
@@ -222,6 +227,7 @@ async function again() {
     if (item(fresh.dataset.index)?.textContent !== fresh.textContent) turnChanged({ index: Number(fresh.dataset.index), html: fresh.outerHTML });
   }
   at('findings').replaceWith(page.getElementById('findings'));
+  at('silences').replaceWith(page.getElementById('silences'));
   at('no-turns').hidden = list.children.length > 0;
   await load();
 }

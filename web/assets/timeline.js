@@ -6,6 +6,7 @@ const LEFT = 72;
 const LEAST = 2;
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800];
 const SLOW = 1.2;
+const HATCH = 7;
 
 const tops = {};
 export const HEIGHT = Object.entries(LANES).reduce((top, [name, tall]) => {
@@ -18,7 +19,7 @@ export const clock = (seconds) => `${Math.floor(seconds / 60)}:${(seconds % 60).
 export class Timeline extends EventTarget {
   #canvas;
   #pen;
-  #data = { seconds: 1, turns: [], findings: [] };
+  #data = { seconds: 1, turns: [], findings: [], silenced: [] };
   #peaks = null;
   #view = { begin: 0, end: 1 };
   #at = 0;
@@ -192,6 +193,7 @@ export class Timeline extends EventTarget {
     });
     for (const turn of seen) this.#shade(turn);
     for (const side of ['user', 'model']) this.#wave(side);
+    for (const part of this.#data.silenced) this.#silence(part);
     for (const turn of seen) this.#turn(turn);
     for (const finding of this.#data.findings) this.#finding(finding);
     this.#cursor();
@@ -270,6 +272,38 @@ export class Timeline extends EventTarget {
       pen.rect(x, middle - up, 1, up + down);
     }
     pen.fill();
+  }
+
+  /** Sound that is not kept because of its words: hatched, with the policies where there is room. Without turns it is the whole side. */
+  #silence({ turn, side, policies }) {
+    const found = this.#data.turns.find((one) => one.index === turn)?.[side];
+    const span = found ?? (this.#data.turns.length ? null : [0, this.#data.seconds]);
+    if (!span || span[1] < this.#view.begin || span[0] > this.#view.end) return;
+    const [pen, lane] = [this.#pen, side === 'user' ? 'you' : 'model'];
+    const [begin, end] = span.map((at) => this.#x(at));
+    const [top, bottom] = [tops[lane] + 6, tops[lane] + LANES[lane] - 6];
+    pen.save();
+    pen.beginPath();
+    pen.rect(begin, top, Math.max(3, end - begin), bottom - top);
+    pen.clip();
+    this.#fill('card', 0.75, begin, top, end - begin, bottom - top);
+    pen.strokeStyle = this.#colours.bad;
+    pen.globalAlpha = 0.55;
+    pen.beginPath();
+    for (let x = Math.max(begin, LEFT) - HATCH * 8; x < Math.min(end, LEFT + this.#room); x += HATCH) {
+      pen.moveTo(x, bottom);
+      pen.lineTo(x + bottom - top, top);
+    }
+    pen.stroke();
+    pen.restore();
+    const words = policies.length ? `not kept: ${policies.join(', ')}` : 'not kept';
+    if (end - begin < pen.measureText(words).width + 14) return;
+    const [wide, middle] = [pen.measureText(words).width + 8, (top + bottom) / 2];
+    const from = Math.max(begin, LEFT) + 6;
+    this.#fill('card', 0.92, from - 4, middle - 9, wide, 18, 4);
+    pen.fillStyle = this.#colours.bad;
+    pen.textAlign = 'left';
+    pen.fillText(words, from, middle);
   }
 
   #turn(turn) {
