@@ -121,5 +121,25 @@ EVERY = (
             "advice": "Send session.output_modalities instead.",
         },
     ),
+    finding(
+        21,
+        "breakpoint",
+        "edit",
+        severity="info",
+        direction="client",
+        event_type="session.update",
+        detail={
+            "code": "edited",
+            "reason": "the operator changed it",
+            "size": 71,
+            "sha256": "7f83b1657ff1fc53b92dc18148a1d65dfc2d4b1fa3d677284addd200126d9069",
+            "breakpoint": "bp_0a1b2c3d4e5f",
+            "paused": "ps_5f4e3d2c1b0a",
+            "by": "127.0.0.1 run.sh",
+            "waited": 4.2,
+        },
+    ),
+    finding(22, "breakpoint", "drop", severity="info", direction="server", detail={"code": "dropped", "reason": "the operator dropped it"}),
+    finding(23, "breakpoint", "inject", severity="info", direction="server", detail={"code": "injected", "reason": "made"}),
 )
 """Every kind and every action."""
