@@ -31,12 +31,14 @@ MOST_ROUNDS: Final = 8
 class Course:
     """One replay. `live` is how far it has come; `notes` count what was done otherwise than recorded."""
 
-    def __init__(self, script: Script, dialect: str, spelling: Spelling, edits: Edits) -> None:
+    def __init__(self, script: Script, dialect: str, spelling: Spelling, edits: Edits, *, baked: bool = False) -> None:
         self.live = Progress(dialect)
         self.notes: Counter[str] = Counter()
         self._script = script
         self._spelling = spelling
         self._edits = edits
+        self._baked = baked
+        """Whether the recorded session was configured by a client secret."""
         self._shift = 0
         """How many answers more there were than in the recording so far."""
         self._calls: dict[str, str] = {}
@@ -54,7 +56,10 @@ class Course:
         if any(step.config for step in self._script.steps):
             return None
         greeted = bool(self._script.steps) and self._script.steps[0].standing.greeted
-        return self._edits.opening(self._spelling, greeted=greeted)
+        baked = (
+            {name: value for name, value in self._script.opened.items() if name in _SETTABLE and value is not None} if self._baked else {}
+        )
+        return self._edits.opening(self._spelling, baked, greeted=greeted)
 
     def heard(self, frame: Frame) -> tuple[tuple[Signal, ...], list[bytes]]:
         """A message of the provider: its signals, and what the app answers at once."""
@@ -218,6 +223,10 @@ class Course:
         return event | {"item_id": item, "audio_end_ms": min(wanted, most) if isinstance(wanted, int) else most}
 
 
+_SETTABLE: Final = frozenset(
+    ("type", "instructions", "tools", "tool_choice", "output_modalities", "audio", "max_output_tokens", "truncation", "include", "prompt")
+)
+"""What of a session that a provider tells can be asked for."""
 _CALLS: Final = ("call_id", "tool_call_id", "id")
 _GONE: Final = object()
 

@@ -45,11 +45,12 @@ class Edits:
             put(made, path, _beside(made, path, value))
         return made
 
-    def opening(self, spelling: Spelling, *, greeted: bool) -> tuple[Step, bytes] | None:
-        """A configuration to begin with, where the recording has none and something is to be set."""
-        if not self.wanted:
+    def opening(self, spelling: Spelling, baked: Event, *, greeted: bool) -> tuple[Step, bytes] | None:
+        """A configuration to begin with, where the recording has none and something is to be set; `baked` is what stood elsewhere."""
+        if not self.wanted and not baked:
             return None
-        return Step(OWN, 0.0, "", Standing(greeted=greeted), settled=False, config=True), encoded(spelling.opening)
+        event = {**spelling.opening, "session": baked} if baked else spelling.opening
+        return Step(OWN, 0.0, "", Standing(greeted=greeted), settled=False, config=True), encoded(event)
 
 
 def edits_of(

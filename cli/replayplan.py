@@ -12,6 +12,7 @@ from cli.errors import Failure
 from cli.output import out
 from cli.plain import plain
 from cli.recording import Recording
+from cli.replaycall import is_call
 from cli.replayscript import Script
 from cli.replayscript import script_of
 from cli.replayspelling import SPELLINGS
@@ -87,17 +88,19 @@ def _check(recording: Recording, script: Script, *, silence: bool) -> None:
     """Raises Failure VT110 where nothing was said, VT112 where there is no sound to send."""
     if not script.steps:
         raise Failure("VT110", f"session {recording.id}: nothing that its client said is on record")
-    lost = script.sounds["silent"] and not (script.sounds["kept"] or script.sounds["recorded"])
+    lost = (script.sounds["silent"] or is_call(recording)) and not (script.sounds["kept"] or script.sounds["recorded"])
     if lost and not silence:
         raise Failure(
             "VT112",
-            f"{recording.id}: {script.sounds['silent']} of its messages are sound that was not kept",
+            f"{recording.id}: the sound of its user was not kept",
             "send silence in its place with --silence; log.frames: all, or log.audio: wav, keep the sound of later sessions",
         )
 
 
 def _notes(recording: Recording, script: Script) -> list[str]:
     made = recording.notes()
+    if is_call(recording):
+        made.append("a call: its sound goes into the messages, and what clients say on calls alone is left out")
     counted = {
         "{} messages were masked when they were recorded, and are sent so": script.masked,
         "{} messages that a policy stopped are left out": script.stopped,

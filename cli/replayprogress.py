@@ -14,6 +14,7 @@ from realtime.signals import AudioIn
 from realtime.signals import AudioOut
 from realtime.signals import InputCommitted
 from realtime.signals import InputTranscript
+from realtime.signals import Playback
 from realtime.signals import ProviderError
 from realtime.signals import ResponseFinished
 from realtime.signals import ResponseRequested
@@ -190,6 +191,11 @@ class Progress:
         if signal.status == "cancelled":
             self.times["played"] = frame.at
 
+    def stopped_playing(self, signal: Playback, frame: Frame) -> None:
+        """On a call the provider tells when it has played an answer."""
+        if not signal.started:
+            self.times["played"] = frame.at
+
     def cut(self, signal: Truncated, frame: Frame) -> None:
         """The client stopped playing."""
         if frame.from_client:
@@ -229,5 +235,6 @@ _READ: Final[dict[type, Callable[[Progress, Any, Frame], None]]] = {
     AudioOut: Progress.sounded,
     ToolCall: Progress.called,
     ResponseFinished: Progress.finish,
+    Playback: Progress.stopped_playing,
     Truncated: Progress.cut,
 }

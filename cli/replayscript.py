@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
+from typing import Any
 from typing import Final
 
 from cli.recording import Message
 from cli.recording import Recording
+from cli.replaycall import messages_of
 from cli.replayids import Ids
 from cli.replayprogress import Landmark
 from cli.replayprogress import Progress
@@ -73,6 +76,8 @@ class Script:
     end: Step = field(default_factory=lambda: Step(END, 0.0, "", Standing(), settled=False))
     sounds: Counter[str] = field(default_factory=Counter)
     """Messages with sound, by where that comes from."""
+    opened: Mapping[str, Any] = field(default_factory=dict)
+    """What the session was opened with, as the provider first told it: of one that a client secret configured nothing else does."""
     beta: bool = False
     """Whether the client wrote OpenAI's beta names."""
     masked: int = 0
@@ -103,7 +108,7 @@ def script_of(recording: Recording, spelling: Spelling) -> Script:
     made, progress = Script(), Progress(recording.dialect)
     answered, before = 0, 0.0
     replies = {reply for reply, _ in spelling.automatic.values()}
-    for message in recording.messages(("client",)):
+    for message in messages_of(recording, spelling):
         event = message.event
         _count(made, message)
         if message.payload is None or event.outcome in ("dropped", "told"):
@@ -114,6 +119,7 @@ def script_of(recording: Recording, spelling: Spelling) -> Script:
         signals = progress.take(frame)
         if not message.from_client:
             made.ids.recorded(frame.event or {}, progress.started)
+            made.opened = made.opened or _opened(frame)
         elif said_by_app(message) and frame.type not in replies:
             settled = idle and (progress.ended > answered or not _is_sound(signals))
             answered = progress.ended if settled else answered
@@ -127,14 +133,20 @@ def script_of(recording: Recording, spelling: Spelling) -> Script:
     return made
 
 
-def payloads(recording: Recording, script: Script) -> Iterator[tuple[Step, bytes, bool]]:
+def payloads(recording: Recording, script: Script, spelling: Spelling) -> Iterator[tuple[Step, bytes, bool]]:
     """Each step with its message, whole, and whether that is text; read again, so that a long session needs no more memory."""
     steps = iter(script.steps)
     step = next(steps, None)
-    for message in recording.messages(("client",)):
+    for message in messages_of(recording, spelling):
         if step is not None and message.event.n == step.n and message.payload is not None:
             yield step, message.payload, message.text
             step = next(steps, None)
+
+
+def _opened(frame: Frame) -> Mapping[str, Any]:
+    """Of OpenAI's GA protocol alone."""
+    session = (frame.event or {}).get("session") if frame.type == "session.created" else None
+    return session if isinstance(session, dict) and isinstance(session.get("type"), str) else {}
 
 
 def _count(made: Script, message: Message) -> None:

@@ -55,12 +55,14 @@ class Spelling:
         """Whether a message of the client configures the session."""
         return event.get("type", "") in self.types if self.types else self.root in event
 
+    def quiet(self, form: AudioFormat) -> bytes:
+        """A sample of silence; nothing for a format that has no fixed size."""
+        return _QUIET.get(form.encoding, b"") * form.channels
+
     def silence(self, form: AudioFormat, milliseconds: int) -> bytes | None:
-        """A message with silence; None for a format that has no fixed silence."""
-        quiet = _QUIET.get(form.encoding)
-        if quiet is None:
-            return None
-        return encoded(self.sound(b64encode(quiet * (form.rate * form.channels * milliseconds // 1000)).decode(), form))
+        """A message with silence; None for a format that has no fixed size."""
+        quiet = self.quiet(form) * (form.rate * milliseconds // 1000)
+        return encoded(self.sound(b64encode(quiet).decode(), form)) if quiet else None
 
 
 def encoded(event: Event) -> bytes:

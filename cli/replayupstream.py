@@ -38,6 +38,7 @@ from cli.proxyprocess import proxy_process
 from cli.recording import Recording
 from cli.recording import load
 from cli.records import readable
+from cli.replaycall import is_call
 from cli.replaycorpus import key_id
 from cli.replaycorpus import shown_key
 from cli.replaycourse import Course
@@ -93,7 +94,8 @@ def to_upstream(data: Path, rules: Path, session: str, model: str, how: Sending,
     if not yes:
         _refuse(plan, how.pace, as_json=as_json)
     secret = shown_key(key)
-    course = Course(plan.script, recording.dialect, spelling, edits)
+    baked = bool(recording.record.get("client_secret") or is_call(recording))
+    course = Course(plan.script, recording.dialect, spelling, edits, baked=baked)
     name = f"replays:{recording.id}:{os.urandom(3).hex()}"
     if not as_json:
         plan.show(how.pace)
@@ -107,7 +109,7 @@ def to_upstream(data: Path, rules: Path, session: str, model: str, how: Sending,
 async def _sent(recording: Recording, plan: Plan, course: Course, line: Line, bar: Bar) -> Outcome:
     """Raises Failure VT109."""
     opening = course.opening()
-    messages = chain([(*opening, True)] if opening else [], payloads(recording, plan.script))
+    messages = chain([(*opening, True)] if opening else [], payloads(recording, plan.script, SPELLINGS[recording.dialect]))
 
     def told(count: int, why: str) -> None:
         bar.update(bar.task_ids[0], completed=count, description=f"waiting for {why}" if why else "sending")
