@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
+from collections.abc import AsyncIterator
 from collections.abc import Callable
 from collections.abc import Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from ssl import SSLContext
@@ -57,7 +58,7 @@ class Played:
 
 
 class PlayServer:
-    """`told` is called at the end of each connection; all ends after so many `times` (None: at SIGINT or SIGTERM)."""
+    """`told` is called at the end of each connection; it is over after so many `times` (None: when it is stopped)."""
 
     def __init__(self, scripts: Sequence[Script], manner: Manner, times: int | None, told: Callable[[Played], None]) -> None:
         self._scripts = scripts
@@ -68,11 +69,9 @@ class PlayServer:
         self._live = 0
         self._over = asyncio.Event()
 
-    async def run(self, port: int, tls: SSLContext | None, ready: Callable[[int], None]) -> None:
-        """Serve; `ready` is told the port. Raises OSError where it cannot be bound."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._over.set)
+    @asynccontextmanager
+    async def serving(self, port: int, tls: SSLContext | None = None) -> AsyncIterator[int]:
+        """Serve while the block lasts; gives the port. Raises OSError where it cannot be bound."""
         async with serve(
             self._play,
             HOST,
@@ -85,8 +84,15 @@ class PlayServer:
             ping_interval=None,
             close_timeout=_CLOSE_SECONDS,
         ) as server:
-            ready(next(iter(server.sockets)).getsockname()[1])
-            await self._over.wait()
+            yield next(iter(server.sockets)).getsockname()[1]
+
+    def stop(self) -> None:
+        """Let nobody wait for the end any longer."""
+        self._over.set()
+
+    async def over(self) -> None:
+        """Wait for the last connection."""
+        await self._over.wait()
 
     def _receive(self, connection: ServerConnection, request: Request) -> Response | None:
         """Refuse what cannot be played to."""

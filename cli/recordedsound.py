@@ -13,10 +13,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
+from mmap import ACCESS_READ
+from mmap import mmap
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
 from typing import Final
 from typing import Literal
 from typing import NamedTuple
@@ -47,6 +48,8 @@ Source = Literal["none", "kept", "recorded", "silent"]
 
 _BLOCK: Final = 48_000
 """Samples that are read at once."""
+_OPEN: Final = 8
+"""Files that are kept open."""
 _SPOKEN: Final = frozenset({"speech_stopped", "commit", "append"})
 """What `clocks.since` has where the user spoke."""
 _ROUNDED: Final = 0.001
@@ -71,7 +74,7 @@ class RecordedSound:
         self._turns = turns
         self._frames = frames
         self._pieces: dict[Direction, dict[tuple[int, int], _Piece]] = {}
-        self._track = cache(self._made)
+        self._track = lru_cache(_OPEN)(self._made)
 
     def of(self, event: Event) -> tuple[list[bytes], Source]:
         """What stood in the places that a message was kept without, in their order, and where it comes from. Raises OSError."""
@@ -86,13 +89,24 @@ class RecordedSound:
     def turn(self, number: int, form: AudioFormat) -> bytes:
         """All that was heard of the answer of a turn, in a format; nothing where there is no sound of it. Raises OSError."""
         track = self._track(clip(number, "model"), form)
-        return _read(track, 0, None) if track is not None else b""
+        return track[:] if track is not None else b""
+
+    @property
+    def seconds(self) -> float:
+        """How long the session's file is; 0 without one."""
+        return float((self._record.get("recording") or {}).get("seconds") or 0)
+
+    def user(self, form: AudioFormat, start: int, length: int) -> bytes:
+        """Samples of the user's side of the whole session, silence after its end; nothing without a file. Raises OSError."""
+        track, width = self._track(STEREO, form), 1 if form.encoding in LAWS else WIDTH
+        found = track[start * width : (start + length) * width] if track is not None else b""
+        return found.ljust(length * width, _quiet(form)) if track is not None else b""
 
     def _cut(self, side: Direction, piece: _Piece) -> bytes | None:
         """None where nothing of it is there."""
         track = self._track(STEREO if side == "client" else clip(piece.turn, "model"), piece.form)
         width = 1 if piece.form.encoding in LAWS else WIDTH
-        found = _read(track, piece.start * width, piece.length * width) if track is not None and piece.start >= 0 else b""
+        found = track[piece.start * width : (piece.start + piece.length) * width] if track is not None and piece.start >= 0 else b""
         return found.ljust(piece.length * width, _quiet(piece.form)) if found else None
 
     def _model(self) -> Iterator[tuple[tuple[int, int], _Piece]]:
@@ -136,27 +150,26 @@ class RecordedSound:
                     if form is not None:
                         yield event, number, form, _bytes(place, form) // (1 if form.encoding in LAWS else WIDTH)
 
-    def _made(self, name: str, form: AudioFormat) -> IO[bytes] | None:
+    def _made(self, name: str, form: AudioFormat) -> mmap | None:
         """A file's first channel in a format; None where there is no such sound. Raises OSError."""
         with suppress(NoSound, FileNotFoundError), opened(self._data, self._record, name) as file, wave.open(file) as source:
-            made: IO[bytes] = TemporaryFile()  # noqa: SIM115 - read from until the end
-            resampler = Resampler(source.getframerate(), form.rate)
-            while block := source.readframes(_BLOCK):
-                samples = array("h", block)[:: source.getnchannels()]
-                made.write(_encoded(resampler.feed(samples.tobytes()), form))
-            made.write(_encoded(resampler.flush(), form))
-            made.flush()
-            return made
+            return _converted(source, form)
         return None
+
+
+def _converted(source: wave.Wave_read, form: AudioFormat) -> mmap | None:
+    with TemporaryFile() as made:
+        resampler = Resampler(source.getframerate(), form.rate)
+        while block := source.readframes(_BLOCK):
+            samples = array("h", block)[:: source.getnchannels()]
+            made.write(_encoded(resampler.feed(samples.tobytes()), form))
+        made.write(_encoded(resampler.flush(), form))
+        made.flush()
+        return mmap(made.fileno(), 0, access=ACCESS_READ) if made.tell() else None
 
 
 def _quiet(form: AudioFormat) -> bytes:
     return LAWS[form.encoding].encode((0,)) if form.encoding in LAWS else b"\0"
-
-
-def _read(track: IO[bytes], start: int, size: int | None) -> bytes:
-    track.seek(start)
-    return track.read(size if size is not None else -1)
 
 
 def _format(place: Sound) -> AudioFormat | None:

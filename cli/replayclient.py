@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from ssl import SSLContext
 
 import typer
 
@@ -47,16 +50,28 @@ def to_client(data: Path, sessions: list[str], serving: Serving, *, as_json: boo
         if not as_json:
             playreport.show(len(done), played)
 
+    def announce(port: int) -> None:
+        playreport.announce(scripts, port, data, tls=serving.tls)
+
     tls = tls_context(data) if serving.tls else None
-    server = PlayServer(scripts, manner, serving.times, over)
     try:
-        asyncio.run(server.run(serving.port, tls, lambda port: playreport.announce(scripts, port, data, tls=serving.tls)))
+        asyncio.run(_serve(PlayServer(scripts, manner, serving.times, over), serving.port, tls, announce))
     except OSError as error:
         raise Failure("VT101", f"port {serving.port} cannot be bound: {error.strerror or error}", "name another with --port") from None
     if as_json:
         print_json([playreport.told(played) for played in done])
     if not done or not all(map(playreport.is_good, done)):
         raise typer.Exit(FAILED)
+
+
+async def _serve(server: PlayServer, port: int, tls: SSLContext | None, ready: Callable[[int], None]) -> None:
+    """Until it is over, or SIGINT or SIGTERM comes. Raises OSError where the port cannot be bound."""
+    loop = asyncio.get_running_loop()
+    async with server.serving(port, tls) as bound:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, server.stop)
+        ready(bound)
+        await server.over()
 
 
 def _place(text: str) -> Place:
