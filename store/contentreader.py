@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -60,6 +62,18 @@ class SessionTexts:
             return self.read(commitment)
         except (KeyError, Damaged):
             return None
+
+    def have(self, text: str) -> bool:
+        """Whether `text`, which is case-folded, is in any, also in one that no record has any more."""
+        return any(text in said.casefold() for said in self._said())
+
+    def _said(self) -> Iterator[str]:
+        cipher = self._cipher
+        if cipher is None:
+            return
+        for found in self._entries.values():
+            with suppress(Damaged):
+                yield cipher.unsealed(found)
 
 
 class ContentReader:

@@ -1,13 +1,22 @@
-"""The files of the log, day by day, as any process may read them: needs no lock, and reads while a writer runs, is down or was killed."""
+"""The files of the log, day by day, as any process may read them: needs no lock, and reads while a writer runs, is down or was killed.
+
+Where records stand is remembered of the days that were looked at last, and what was made of a day until its file changes.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
+from collections import OrderedDict
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
+from typing import Final
 from typing import Protocol
 
 import msgspec
@@ -24,12 +33,21 @@ from store.lines import Line
 from store.lines import beginning
 from store.lines import decode
 from store.lines import of_other_tables
+from store.places import Places
+from store.places import Uncommon
 from store.replay import Ahead
 from store.replay import Tail
 from store.table import AppendDB
 from store.tables import SESSIONS
 from store.tables import Rows
 from store.tables import Tables
+from store.whole import Table
+from store.whole import WholeTable
+
+MOST_BYTES: Final = 24 << 20
+"""Of what is remembered about where records stand."""
+MOST_MADE: Final = 2_000
+"""What was made of days, of which so many are remembered."""
 
 
 class Writing(Protocol):
@@ -48,6 +66,8 @@ class DayReader:
         self.contents = ContentReader(data, contents)
         self._writing = writing
         self._lock = threading.RLock()
+        self._tables: OrderedDict[tuple[str, str], Table] = OrderedDict()
+        self._made = Remembered()
 
     def days(self) -> list[str]:
         """The days of the log, oldest first."""
@@ -60,6 +80,45 @@ class DayReader:
         for line in self.lines(day, session):
             tables.apply(line)
         return tables
+
+    def table(self, day: str, name: str) -> Table:
+        """One table of a day as it stands now; for those that hold the lock."""
+        found = self._tables.get((day, name)) or Places(file_of(self.folder, day), name)
+        try:
+            found.refresh(self._ahead(day))
+        except Uncommon:
+            found = WholeTable(file_of(self.folder, day), name)
+            found.refresh(self._ahead(day))
+        if self._tables.get((day, name)) is not found:
+            self._tables[day, name] = found
+            self._let_go()
+        self._tables.move_to_end((day, name))
+        return found
+
+    def made[T](self, day: str, of: Callable[..., T], *, days: Sequence[str] = ()) -> T:
+        """What `of` makes of this reader and a day, which nobody may change; anew once the file of `day` or one of `days` changed."""
+        with self._reading():
+            files = tuple(self._seen(other) for other in (day, *days))
+            return self._made.get((day, of.__module__, of.__qualname__), files, lambda: of(self, day))
+
+    def _seen(self, day: str) -> object:
+        """Another one whenever the file of a day is."""
+        ahead = self._ahead(day)
+        try:
+            found = os.stat(file_of(self.folder, day))
+        except FileNotFoundError:
+            return ahead
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, ahead and len(ahead[1])
+
+    def _let_go(self) -> None:
+        """Keep the newest in so much memory."""
+        weights = {key: table.weight for key, table in self._tables.items()}
+        total = sum(weights.values())
+        for key in list(weights)[:-1]:
+            if total <= MOST_BYTES:
+                return
+            total -= weights[key]
+            del self._tables[key]
 
     def lines(self, day: str, session: str | None = None) -> Iterator[Line]:
         """The lines of a day in order, or those that name one session, as every line of its records does."""
@@ -108,6 +167,24 @@ class DayReader:
                 yield
         except OSError as error:
             raise LogUnavailable(explained(error, self.folder)) from error
+
+
+class Remembered:
+    """Values that were made of files, until one of these is another."""
+
+    def __init__(self) -> None:
+        self._values: OrderedDict[object, tuple[object, Any]] = OrderedDict()
+
+    def get[T](self, key: object, files: object, make: Callable[[], T]) -> T:
+        """The value of a key, made again where the files are not those of last time."""
+        known = self._values.get(key)
+        if known is None or known[0] != files:
+            known = self._values[key] = files, make()
+        self._values.move_to_end(key)
+        while len(self._values) > MOST_MADE:
+            self._values.popitem(last=False)
+        value: T = known[1]
+        return value
 
 
 class Follower:

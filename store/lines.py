@@ -48,9 +48,42 @@ class Ids(msgspec.Struct):
     chain: str = ""
 
 
+class Named(msgspec.Struct):
+    """What a record says of whose it is, and when or which; the rest of it is not looked at."""
+
+    id: str | None = None
+    session: str | None = None
+    started_at: str | None = None
+    at: str | None = None
+    index: int | None = None
+
+    @property
+    def moment(self) -> str | int:
+        """The index of a turn; of anything else when it was. "" where it does not say."""
+        return self.index if self.index is not None else self.at or self.started_at or ""
+
+
+class Names(msgspec.Struct):
+    """A line of which only matters whose records it changes."""
+
+    table: str = ""
+    clear: bool = False
+    put: dict[str, Named] = {}
+    set: dict[str, Named] = {}
+    drop: list[int] = []
+    voicetap: str = ""
+    version: int = 0
+
+
+class _Fields(msgspec.Struct):
+    set: dict[str, dict[str, msgspec.Raw]] = {}
+
+
 _encode = msgspec.json.Encoder().encode
 _line = msgspec.json.Decoder(Line).decode
 _ids = msgspec.json.Decoder(Ids).decode
+_names = msgspec.json.Decoder(Names).decode
+_fields = msgspec.json.Decoder(_Fields).decode
 _table_name = msgspec.json.Encoder().encode
 
 DecodeError = msgspec.DecodeError
@@ -83,6 +116,16 @@ def decode_ids(data: bytes) -> Ids:
     return _known(decoded(_ids, data))
 
 
+def decode_names(data: bytes) -> Names:
+    """As `decode`, without building documents."""
+    return _known(decoded(_names, data))
+
+
+def decode_fields(data: bytes) -> set[str]:
+    """The names of the fields that a line sets, of whichever document. Raises DecodeError."""
+    return set().union(*decoded(_fields, data).set.values())
+
+
 def of_other_tables(line: bytes, own: bytes) -> bool:
     """True only when `line` is certainly of a table other than the one whose lines begin with `own`; never decodes."""
     return line.startswith(b'{"table":"') and not line.startswith(own)
@@ -93,7 +136,7 @@ def beginning(table: str) -> bytes:
     return b'{"table":' + _table_name(table) + b","
 
 
-def _known[L: (Line, Ids)](line: L) -> L:
+def _known[L: (Line, Ids, Names)](line: L) -> L:
     if line.voicetap and line.version not in VERSIONS:
         raise LogFormat(f"the file has format version {line.version}, this program knows up to {VERSIONS[-1]}; update voicetap")
     return line

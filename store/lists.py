@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
+from itertools import groupby
+from itertools import islice
+from operator import attrgetter
 from types import MappingProxyType
 
 from store.contentreader import Looking
 from store.dayreader import DayReader
-from store.days import day_of
+from store.glances import Found
+from store.glances import glances
 from store.lines import Row
 from store.query import Listed
 from store.query import Order
-from store.query import page
 from store.tables import BILLING
 from store.tables import ERASED
 from store.tables import ERASURES
@@ -51,10 +56,34 @@ class Lists(DayReader):
         """Hits of policies, gate decisions, budget events, revocations, refusals. `key` is the principal. No `limit` means all."""
         equal = {"principal": key, "provider": provider, "model": model, "route": route, "session": session_id}
         equal |= {"kind": kind, "policy": policy, "action": action, "mode": mode, "severity": severity}
-        found = self._listed(FINDINGS, Listed(since=since, until=until, equal=equal, globs=globs), limit, offset, order)
+        with self._reading():
+            found = self._found_in(FINDINGS, Listed(since=since, until=until, equal=equal, globs=globs), order)
+            return self.found(islice(found, offset, None if limit is None else offset + limit))
+
+    def glances(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        session_id: str | None = None,
+        globs: Mapping[str, str] = MappingProxyType({}),
+        limit: int | None = None,
+    ) -> list[Found]:
+        """Findings that fit, the newest first, each with what one can filter by and nothing else of it."""
+        with self._reading():
+            return list(
+                islice(
+                    self._found_in(FINDINGS, Listed(since=since, until=until, equal={"session": session_id}, globs=globs), "desc"), limit
+                )
+            )
+
+    def found(self, places: Iterable[Found]) -> list[Row]:
+        """Findings as they stand now, with their texts."""
         with self._reading():
             looking = self.contents.looking()
-            return [self.whole(FINDINGS, row, day_of(row["at"]), looking) for row in found]
+            days = groupby(places, key=attrgetter("day"))
+            rows = [(day, row) for day, of in days for _, row in self.table(day, FINDINGS).items([place.number for place in of])]
+            return [self.whole(FINDINGS, row, day, looking) for day, row in rows]
 
     def billing(
         self,
@@ -83,13 +112,26 @@ class Lists(DayReader):
         """A record of a day, which is changed, with its texts in it."""
         session = owner(row)
         made = rejoined(table, row, partial(looking.find, day, session), MISSING)
-        if made.get(STATE) == MISSING and any(owner(gone) == session for gone in self.rows(day, ERASED).values()):
+        if made.get(STATE) == MISSING and self.erased(day, session):
             made[STATE] = GONE
         return made
 
-    def _listed(self, table: str, wanted: Listed, limit: int | None, offset: int, order: Order) -> list[Row]:
-        def of_day(day: str) -> list[Row]:
-            return [row for row in self.rows(day, table).values() if wanted.fits(row)]
-
+    def erased(self, day: str, session: str) -> bool:
+        """Whether what a session said in the records of a day is gone for good."""
         with self._reading():
-            return page(filter(wanted.day, self.days()), of_day, limit=limit, offset=offset, order=order, by="at")
+            return bool(self.table(day, ERASED).documents(session))
+
+    def _listed(self, table: str, wanted: Listed, limit: int | None, offset: int, order: Order) -> list[Row]:
+        with self._reading():
+            places = islice(self._found_in(table, wanted, order), offset, None if limit is None else offset + limit)
+            days = groupby(places, key=attrgetter("day"))
+            return [row for day, of in days for _, row in self.table(day, table).items([place.number for place in of])]
+
+    def _found_in(self, name: str, wanted: Listed, order: Order) -> Iterator[Found]:
+        """Records that fit, in their order, day by day as far as one goes."""
+        for day in sorted(filter(wanted.day, self.days()), reverse=order == "desc"):
+            table = self.table(day, name)
+            numbers = table.in_order(wanted.equal.get("session"))[:: 1 if order == "asc" else -1]
+            for number, glance in glances(table, numbers):
+                if wanted.fits(glance):
+                    yield Found(day, number, glance)

@@ -9,13 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from realtime.latencies import percentile
+from store.facts import facts
 from store.filters import Filter
 from store.query import Wanted
 from store.reader import LogReader
 
 Record = dict[str, Any]
-_Figures = tuple[str, float | None, bool, list[float]]
-"""Of one session: id, dollars, whether some are missing, first audio of its newest turns in milliseconds."""
 
 
 def overview(log: LogReader, running: Sequence[Record], wanted: Filter, limit: int, now: datetime) -> Record:
@@ -36,16 +35,10 @@ def overview(log: LogReader, running: Sequence[Record], wanted: Filter, limit: i
 def _totals(log: LogReader, live: Sequence[Record], ids: set[str], fits: Wanted, now: datetime) -> Record:
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     today = replace(fits, since=max(midnight, fits.since or midnight))
-    found = [figures for figures in log.tally(today, _figures) if figures[0] not in ids]
-    found += [_figures(record) for record in live if today.fits(record)]
-    prices = [usd for _, usd, _, _ in found if usd is not None]
-    partial = any(partial for _, _, partial, _ in found)
-    waits = sorted(wait for *_, last in found for wait in last)
+    found = [known for known in log.tally(today) if known.id not in ids]
+    found += [facts(record) for record in live if today.fits(record)]
+    prices = [known.usd for known in found if known.usd is not None]
+    partial = any(known.partial for known in found)
+    waits = sorted(wait for known in found for wait in known.waits)
     audio = {"p50": percentile(waits, 50), "p95": percentile(waits, 95), "turns": len(waits)} if waits else None
     return {"open": len(live), "cost": {"usd": sum(prices) if prices or not found else None, "partial": partial}, "first_audio": audio}
-
-
-def _figures(record: Record) -> _Figures:
-    cost = record.get("cost") or {}
-    usd = cost.get("usd")
-    return str(record["id"]), usd, usd is None or bool(cost.get("partial")), list((record.get("first_audio") or {}).get("last") or ())

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from itertools import chain
 from itertools import islice
 from typing import Any
 from typing import Final
 from typing import Literal
+from typing import Protocol
 from typing import cast
 
 from msgspec import to_builtins
@@ -23,6 +25,14 @@ from store.lines import Row
 
 Order = Literal["asc", "desc"]
 Status = Literal["live", "failed", "ended"]
+
+
+class Fields(Protocol):
+    """A record, or what is known of one."""
+
+    def get(self, name: str, /) -> Any:
+        """The value of a field, None where there is none."""
+
 
 _CLEAN: Final = (1000, 1001, 1005)
 
@@ -44,11 +54,16 @@ class Wanted:
     grouping: str | None = None
     globs: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def everything(self) -> bool:
+        """Whether every session is wanted."""
+        return self == _ALL
+
     def day(self, day: str) -> bool:
         """Whether a session that started on `day` can be wanted."""
         return _day_between(day, self.since, self.until)
 
-    def fits(self, record: Row) -> bool:
+    def fits(self, record: Fields) -> bool:
         """Whether `record` is wanted."""
         return (
             between(str(record.get("started_at")), self.since, self.until)
@@ -60,6 +75,9 @@ class Wanted:
             and (self.status is None or self.status == status_of(record))
             and matching(record, self.globs)
         )
+
+
+_ALL: Final = Wanted()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +93,12 @@ class Listed:
         """Whether a record of `day` can be wanted."""
         return _day_between(day, self.since, self.until)
 
-    def fits(self, record: Row) -> bool:
+    @property
+    def everything(self) -> bool:
+        """Whether every record is wanted."""
+        return self.since is None and self.until is None and not self.globs and all(value is None for value in self.equal.values())
+
+    def fits(self, record: Fields) -> bool:
         """Whether `record` is wanted."""
         return (
             between(str(record.get("at")), self.since, self.until)
@@ -91,14 +114,17 @@ def _day_between(day: str, since: datetime | None, until: datetime | None) -> bo
 
 def between(moment: str, since: datetime | None, until: datetime | None) -> bool:
     """Whether the time of a record is from `since` on and before `until`."""
-    return (since is None or moment >= stamp(since)) and (until is None or moment < stamp(until))
+    return (since is None or moment >= _stamped(since)) and (until is None or moment < _stamped(until))
 
 
-def _among(wanted: str | None, record: Row, *names: str) -> bool:
+_stamped = lru_cache(16)(stamp)
+
+
+def _among(wanted: str | None, record: Fields, *names: str) -> bool:
     return wanted is None or any(record.get(name) == wanted for name in names)
 
 
-def status_of(record: Row) -> Status:
+def status_of(record: Fields) -> Status:
     """`live` until it ended; then `failed` after an error or an abnormal close, else `ended`."""
     if record.get("ended_at") is None:
         return "live"
@@ -106,12 +132,15 @@ def status_of(record: Row) -> Status:
     return "failed" if record.get("error") or close.get("code") not in _CLEAN else "ended"
 
 
-def matching(session: Row, globs: Mapping[str, str]) -> bool:
+def matching(session: Fields, globs: Mapping[str, str]) -> bool:
     """Whether a session fits every glob; `status` is as `status_of` tells."""
-    return not globs or fitting({**session, "status": status_of(session)}, globs)
+    status = globs.get("status")
+    if status is not None and not fnmatchcase(status_of(session), status):
+        return False
+    return fitting(session, {name: glob for name, glob in globs.items() if name != "status"})
 
 
-def fitting(record: Mapping[str, Any], globs: Mapping[str, str]) -> bool:
+def fitting(record: Fields, globs: Mapping[str, str]) -> bool:
     """The same for any record, whose fields are looked at as they are."""
     return all(fnmatchcase(str(record.get(field) or ""), glob) for field, glob in globs.items())
 

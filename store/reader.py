@@ -1,18 +1,22 @@
 """The log as it stands in the files, for any process: needs no lock, and reads while a writer runs, is down or was killed.
 
-Only sessions are kept in memory, of the few days that were looked at last; turns are looked up in the file of their day.
+In memory is where records stand and what lists ask of sessions, of the days that were looked at last; records are read when they are shown.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
-from functools import partial
+from itertools import chain
+from itertools import groupby
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -20,27 +24,29 @@ from typing import Final
 from store import contentreader
 from store.dayreader import Writing
 from store.dayreader import named
-from store.days import day_of
-from store.days import file_of
+from store.days import day_in
 from store.errors import AmbiguousId
+from store.facts import FIELDS
+from store.facts import Facts
+from store.facts import Known
 from store.framereader import Frames
 from store.lines import Line
 from store.lines import Row
 from store.lists import Lists
 from store.query import Order
 from store.query import Wanted
-from store.query import has_text
-from store.query import page
-from store.replay import Replay
-from store.tables import ERASED
+from store.searching import Search
 from store.tables import SESSIONS
 from store.tables import TURNS
 from store.texts import GONE
 from store.texts import MISSING
-from store.texts import owner
 from store.texts import rejoined
 
-_DAYS_IN_MEMORY: Final = 16
+_MOST_KNOWN: Final = 20_000
+"""Sessions of which it is remembered what lists ask of them; all of the day that is looked at, however many it has."""
+
+At = tuple[str, int]
+"""Where a session's record is: the day of its file, and its document."""
 
 
 @dataclass(slots=True)
@@ -61,16 +67,7 @@ class LogReader(Lists):
         self, data: Path, *, writing: Mapping[str, Writing] = MappingProxyType({}), contents: contentreader.Writing | None = None
     ) -> None:
         super().__init__(data, writing=writing, contents=contents)
-        self._days: OrderedDict[str, Replay] = OrderedDict()
-
-    def refresh(self) -> bool:
-        """Read what was appended to the days in memory; True when there was anything. The other methods do so themselves."""
-        with self._reading():
-            return any(
-                [  # noqa: C419 - every day is read
-                    replay.refresh(self._ahead(day)) for day, replay in self._days.items()
-                ]
-            )
+        self._facts: OrderedDict[str, Known] = OrderedDict()
 
     def sessions(
         self,
@@ -96,102 +93,139 @@ class LogReader(Lists):
         names = {"key": key, "provider": provider, "model": model, "status": status, "session_id": session_id, "grouping": grouping}
         wanted = Wanted(since=since, until=until, **names, globs=globs)
 
-        def of_day(day: str) -> list[Row]:
-            rows = [row for row in self._day(day).tables.rows.get(SESSIONS, {}).values() if wanted.fits(row)]
-            return rows if text is None or not rows else self._with_text(day, rows, text.casefold())
-
         with self._reading():
-            return page(filter(wanted.day, self.days()), of_day, limit=limit, offset=offset, order=order)
+            days = sorted(filter(wanted.day, self.days()), reverse=order == "desc")
+            places = chain.from_iterable(self._chosen(day, wanted, text, order) for day in days)
+            return self._records(islice(places, offset, None if limit is None else offset + limit))
 
-    def of_day(self, day: str, wanted: Wanted) -> list[Row]:
-        """The sessions of a day that fit, in no order: the records themselves, without a copy, to look at."""
+    def of_day(self, day: str, wanted: Wanted) -> list[Facts]:
+        """What is known of the sessions of a day that fit, in no order."""
         with self._reading():
-            return [row for row in self._day(day).tables.rows.get(SESSIONS, {}).values() if wanted.fits(row)]
+            table = self.table(day, SESSIONS)
+            return [facts for _, facts in self._known(day).of(table, table.documents()) if wanted.fits(facts)]
 
-    def tally[T](self, wanted: Wanted, of: Callable[[Row], T]) -> list[T]:
-        """What `of` makes of each session that fits, in no order; it is given the records themselves, without a copy, to look at."""
-        with self._reading():
-            days = [self._day(day).tables.rows.get(SESSIONS, {}).values() for day in self.days() if wanted.day(day)]
-            return [of(row) for rows in days for row in rows if wanted.fits(row)]
+    def tally(self, wanted: Wanted) -> list[Facts]:
+        """What is known of each session that fits, in no order."""
+        return [facts for day in self.days() if wanted.day(day) for facts in self.of_day(day, wanted)]
 
     def session(self, session: str) -> Row | None:
         """The session with an id, or the only one whose id begins so; None when there is none. Raises AmbiguousId."""
         with self._reading():
-            found: dict[str, Row] = {}
-            for day in reversed(self.days()):
-                rows = {str(row.get("id")): row for row in self._day(day).tables.rows.get(SESSIONS, {}).values()}
-                if session in rows:
-                    return deepcopy(rows[session])
-                found.update((name, row) for name, row in rows.items() if session and name.startswith(session))
-            if len(found) > 1:
-                raise AmbiguousId(session, sorted(found))
-            return deepcopy(next(iter(found.values()), None))
+            found = self._found(session)
+            return None if found is None else next(iter(self._records([found])), None)
 
-    def turns(self, session: str) -> list[Row]:
-        """The turns of a session, by its full id, in order of their index."""
+    def turns(
+        self,
+        session: str,
+        *,
+        indices: Collection[int] | None = None,
+        offset: int = 0,
+        limit: int | None = None,
+        order: Order = "asc",
+        texts: bool = True,
+    ) -> list[Row]:
+        """The turns of a session, by its full id, in order of their index, or only those with `indices`.
+
+        Without `texts` commitments stand in their place, and nothing of what was said is read.
+        """
         with self._reading():
-            record = self.session(session)
-            if record is None:
+            found = self._found(session)
+            if found is None:
                 return []
-            day = day_of(record["started_at"])
-            tables, texts = self.history(day, str(record["id"])).rows, self.contents.of(day, str(record["id"]))
-            state = GONE if tables.get(ERASED) else MISSING
-            turns = [rejoined(TURNS, turn, texts.find, state) for turn in tables.get(TURNS, {}).values()]
-            return sorted(turns, key=lambda turn: turn["index"])
+            (day, _), name = found, self._name(found)
+            table = self.table(day, TURNS)
+            numbers = table.in_order(name)[:: 1 if order == "asc" else -1]
+            if indices is not None:
+                numbers = [number for number in numbers if table.moment(number) in indices]
+            rows = [row for _, row in table.items(numbers[offset : None if limit is None else offset + limit])]
+            return self.with_texts(day, name, rows) if texts and rows else rows
+
+    def turn_count(self, session: str) -> int:
+        """How many turns of a session there are, by its full id."""
+        with self._reading():
+            found = self._found(session)
+            return 0 if found is None else len(self.table(found[0], TURNS).documents(self._name(found)))
 
     def frames(self, session: str) -> Frames | None:
         """The messages of a session, by its full id, as far as they are written; None where there is no such session."""
         with self._reading():
-            record = self.session(session)
-            if record is None:
+            place = self._found(session)
+            if place is None:
                 return None
-            day = day_of(record["started_at"])
-            found = self.contents.frames(day, str(record["id"]))
-            found.erased = not found.readable and bool(self.history(day, str(record["id"])).rows.get(ERASED))
+            found = self.contents.frames(place[0], self._name(place))
+            found.erased = not found.readable and self.erased(place[0], self._name(place))
             return found
+
+    def with_texts(self, day: str, session: str, rows: list[Row]) -> list[Row]:
+        """Turns of a session, which are changed, with what was said in them."""
+        texts = self.contents.of(day, session)
+        state = GONE if self.erased(day, session) else MISSING
+        return [rejoined(TURNS, row, texts.find, state) for row in rows]
 
     def place(self, session: str) -> Place | None:
         """Where the records of a session are, for one who changes them."""
         with self._reading():
-            for day in reversed(self.days()):
-                rows = self._day(day).tables.rows.get(SESSIONS, {})
-                key = next((key for key, row in rows.items() if row.get("id") == session), None)
-                if key is not None:
-                    tables = self.history(day, session).rows
-                    turns = {turn["index"]: int(number) for number, turn in tables.get(TURNS, {}).items()}
-                    return Place(day, int(key), turns, erased=bool(tables.get(ERASED)))
-            return None
+            found = self._exactly(session)
+            if found is None:
+                return None
+            turns = self.table(found[0], TURNS)
+            return Place(*found, {int(turns.moment(number)): number for number in turns.documents(session)}, self.erased(found[0], session))
 
     def unended(self, day: str) -> dict[str, list[Line]]:
         """The sessions of a day that have no end, each with all its lines."""
+        found: dict[str, list[Line]] = {facts.id: [] for facts in self.of_day(day, Wanted()) if facts.ended_at is None}
         with self._reading():
-            rows = self._day(day).tables.rows.get(SESSIONS, {}).values()
-            found: dict[str, list[Line]] = {str(row["id"]): [] for row in rows if row.get("ended_at") is None}
             for line in self.lines(day) if found else ():
                 for session in named(line) & found.keys():
                     found[session].append(line)
-            return found
+        return found
 
-    def _day(self, day: str) -> Replay:
-        replay = self._days.get(day)
-        if replay is None:
-            replay = self._days[day] = Replay(file_of(self.folder, day), only=SESSIONS)
-        self._days.move_to_end(day)
-        while len(self._days) > _DAYS_IN_MEMORY:
-            self._days.popitem(last=False)
-        replay.refresh(self._ahead(day))
-        return replay
+    def _chosen(self, day: str, wanted: Wanted, text: str | None, order: Order) -> Iterator[At]:
+        """Those of a day that fit, in order; what is said is looked at as far as one goes."""
+        table = self.table(day, SESSIONS)
+        numbers = table.in_order()[:: 1 if order == "asc" else -1]
+        if not wanted.everything:
+            numbers = self._fitting(day, numbers, wanted)
+        search = Search(self, day, text) if text is not None and numbers else None
+        yield from ((day, number) for number in numbers if search is None or search.finds(number))
 
-    def _with_text(self, day: str, rows: list[Row], text: str) -> list[Row]:
-        wanted = {str(row.get("id")) for row in rows}
-        found: dict[str, str | None] = {}
-        looking = self.contents.looking()
-        for line in self.lines(day):
-            if line.table == TURNS:
-                for number, turn in (*line.put.items(), *line.set.items()):
-                    session = owner(turn)
-                    has = session in wanted and has_text(rejoined(TURNS, turn, partial(looking.find, day, session), MISSING), text)
-                    if has or number in line.put:
-                        found[number] = session if has else None
-        sessions = set(found.values())
-        return [row for row in rows if row.get("id") in sessions or has_text(row, text)]
+    def _fitting(self, day: str, numbers: list[int], wanted: Wanted) -> list[int]:
+        table = self.table(day, SESSIONS)
+        if wanted.globs.keys() <= FIELDS | {"status"}:
+            return [number for number, facts in self._known(day).of(table, numbers) if wanted.fits(facts)]
+        return [number for number, row in table.items(numbers) if wanted.fits(row)]
+
+    def _records(self, places: Iterable[At]) -> list[Row]:
+        days = groupby(places, key=itemgetter(0))
+        return [row for day, found in days for _, row in self.table(day, SESSIONS).items([number for _, number in found])]
+
+    def _found(self, session: str) -> At | None:
+        """The session with an id, or the only one whose id begins so. Raises AmbiguousId."""
+        if (exactly := self._exactly(session)) is not None or not session:
+            return exactly
+        found: dict[str, At] = {}
+        for day in reversed(self.days()):
+            table = self.table(day, SESSIONS)
+            for name in table.names:
+                if name.startswith(session):
+                    found.setdefault(name, (day, table.documents(name)[-1]))
+        if len(found) > 1:
+            raise AmbiguousId(session, sorted(found))
+        return next(iter(found.values()), None)
+
+    def _exactly(self, session: str) -> At | None:
+        likely = day_in(session)
+        for day in sorted(self.days(), key=lambda day: (day == likely, day), reverse=True):
+            if numbers := self.table(day, SESSIONS).documents(session):
+                return day, numbers[-1]
+        return None
+
+    def _name(self, place: At) -> str:
+        return self.table(place[0], SESSIONS).name(place[1])
+
+    def _known(self, day: str) -> Known:
+        found = self._facts.setdefault(day, Known())
+        self._facts.move_to_end(day)
+        while len(self._facts) > 1 and sum(map(len, self._facts.values())) > _MOST_KNOWN:
+            self._facts.popitem(last=False)
+        return found

@@ -14,6 +14,7 @@ from typing import Final
 
 from store.days import day_of
 from store.lines import Row
+from store.query import Fields
 from store.query import Order
 from store.query import Wanted
 from store.query import between
@@ -50,24 +51,24 @@ class WantedTurns:
 
 def turn_list(log: LogReader, wanted: WantedTurns, *, limit: int, offset: int, order: Order) -> list[Row]:
     """Turns by their start, those of one day's sessions together; each as `described`. Raises StoreError."""
-    sessions: dict[str, Row] = {}
+    sessions: dict[str, Fields] = {}
     looking = log.contents.looking()
 
     def of_day(day: str) -> Iterator[Row]:
-        known = {str(row["id"]): row for row in log.of_day(day, wanted.session)}
+        known = {facts.id: facts for facts in log.of_day(day, wanted.session)}
         sessions.update(known)
         for turn in log.rows(day, TURNS).values() if known else ():
             if owner(turn) in known and wanted.fits(turn) and (wanted.text is None or has_text(whole(turn), wanted.text.casefold())):
                 yield turn
 
     def whole(turn: Row) -> Row:
-        return log.whole(TURNS, turn, day_of(str(sessions[owner(turn)]["started_at"])), looking)
+        return log.whole(TURNS, turn, day_of(str(sessions[owner(turn)].get("started_at"))), looking)
 
     found = page(filter(wanted.day, log.days()), of_day, limit=limit, offset=offset, order=order)
     return described(log, map(whole, found), {owner(turn): sessions[owner(turn)] for turn in found})
 
 
-def described(log: LogReader, turns: Iterable[Row], sessions: Mapping[str, Row]) -> list[Row]:
+def described(log: LogReader, turns: Iterable[Row], sessions: Mapping[str, Fields]) -> list[Row]:
     """Turns with `OF_SESSION`, and with `findings`: `{id, kind, action, mode, policy}` of each that was made in them."""
     found = _findings(log, sessions.values()) if sessions else {}
     return [
@@ -76,13 +77,14 @@ def described(log: LogReader, turns: Iterable[Row], sessions: Mapping[str, Row])
     ]
 
 
-def _findings(log: LogReader, sessions: Iterable[Row]) -> dict[tuple[str, int], list[Row]]:
+def _findings(log: LogReader, sessions: Iterable[Fields]) -> dict[tuple[str, int], list[Row]]:
     """Those of sessions by session and turn, from the day on which the first of them began."""
-    known = {str(session["id"]): session for session in sessions}
-    first = min(str(session["started_at"]) for session in known.values())
+    known = {str(session.get("id")): session for session in sessions}
+    first = min(str(session.get("started_at")) for session in known.values())
     only = next(iter(known)) if len(known) == 1 else None
     made: dict[tuple[str, int], list[Row]] = defaultdict(list)
-    for finding in log.findings(session_id=only, since=datetime.fromisoformat(first), limit=None, order="asc"):
-        if finding.get("session") in known and finding.get("turn") is not None:
-            made[finding["session"], finding["turn"]].append({name: finding.get(name) for name in _OF_FINDING})
+    for finding in reversed(log.glances(session_id=only, since=datetime.fromisoformat(first))):
+        glance = finding.glance
+        if glance.session in known and glance.turn is not None:
+            made[glance.session, glance.turn].append({name: glance.get(name) for name in _OF_FINDING})
     return made
