@@ -11,6 +11,7 @@ from addons.knownkeys import KnownKeys
 from addons.registry import Call
 from addons.tap import Tap
 from realtime.framing import Close
+from store.export.native import Action
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Unattended:
         now = time.monotonic()
         return [call for call in self.tap.calls if call.until > now and _is_unattended(call)]
 
-    def _end(self, call: Call, action: str, reason: str) -> None:
+    def _end(self, call: Call, action: Action, reason: str) -> None:
         logger.info("call %s is hung up at provider %s: %s", call.id, call.target.provider, reason)
         self.hang_up(call)
         detail = {"reason": f"{reason}: a call that does not come through here is hung up at the provider", "call": call.id}

@@ -18,6 +18,7 @@ from rich.text import Text
 from cli.assertions import ALLOWED
 from cli.assertions import Check
 from cli.assertions import parsed
+from cli.chosen import ID
 from cli.completion import complete_session
 from cli.errors import FAILED
 from cli.errors import Failure
@@ -48,7 +49,7 @@ def assert_(
         typer.Argument(
             metavar="WHAT",
             autocompletion=complete_session,
-            help=f"A session by its id, or in one word all that fit: 'key=ci* since=10m', with {', '.join(SESSION)}, since and until.",
+            help=f"A session by its id, or in one word all that fit: 'key=ci* since=10m', with {', '.join(SESSION)}, since and until, and words.",
         ),
     ],
     condition: Annotated[list[str], typer.Argument(metavar="CONDITION...", help=f"What must be true of each, quoted: {ALLOWED}.")],
@@ -100,7 +101,7 @@ def _sessions(data: Path, what: str, seconds: float) -> list[Facts]:
 
 
 def _chosen(data: Path, what: str, *, late: bool) -> list[Facts]:
-    chosen = Chosen(filter=_filter(what)) if "=" in what else _one(data, what, late=late)
+    chosen = _one(data, what, late=late) if what.startswith(ID) else Chosen(filter=_filter(what))
     if chosen is None:
         return []
     reading = Reading(LogReader(data), chosen)

@@ -14,6 +14,7 @@ import typer
 from cli.completion import complete_finding
 from cli.errors import Failure
 from cli.options import DATA
+from cli.options import WORDS
 from cli.options import AsJson
 from cli.options import DataFolder
 from cli.output import print_json
@@ -32,6 +33,7 @@ from store.export.native import FIELDS
 from store.export.native import native
 from store.filters import FINDING
 from store.query import fitting
+from store.query import has_text
 
 _COLUMNS: Final = ("time", "severity", "kind", "action", "key", "session", "what")
 _HEADS: Final = {"principal": "key", "event_type": "event"}
@@ -66,9 +68,9 @@ def findings(
     condition: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME=VALUE]...",
+            metavar="[WHAT]...",
             autocompletion=complete_finding,
-            help=f"Conditions: {', '.join(FINDING)}, which take globs; since and until, a time or how long ago (90m).",
+            help=f"Conditions: {', '.join(FINDING)}, which take globs; since and until, a time or how long ago (90m). {WORDS}",
         ),
     ] = None,
     by: Annotated[
@@ -84,7 +86,8 @@ def findings(
 ) -> None:
     """List what the proxy found, newest first, or count it: policy hits, budgets, revocations, refused requests, limits, leaks, changes."""
     wanted = filter_of(condition or [], FINDING)
-    listed = [record for record in read_findings(data, wanted.since, wanted.until) if fitting(record, wanted.globs)]
+    text, within = (wanted.text or "").casefold(), read_findings(data, wanted.since, wanted.until)
+    listed = [record for record in within if fitting(record, wanted.globs) and has_text(record, text)]
     listed = listed[-limit:] if limit else listed
     if by:
         _print_counts(listed, by, form, as_json=as_json)

@@ -23,6 +23,7 @@ from store.filters import Filter
 from store.lines import Line
 from store.query import between
 from store.query import fitting
+from store.query import has_text
 from store.query import matching
 from store.reader import LogReader
 from store.tables import FINDINGS
@@ -133,11 +134,13 @@ def _ending(row: Mapping[str, Any]) -> tuple[str, str, int | None]:
 
 
 def fits(event: Event, wanted: Filter) -> bool:
-    """Whether an event fits every condition: those on its session, those on what it is itself, and its time."""
+    """Whether an event fits every condition: those on its session, those on what it is itself, its time, and the words in its record."""
     own = {name: glob for name, glob in wanted.globs.items() if name in _OF_EVENT}
     if not matching(event.session, {name: glob for name, glob in wanted.globs.items() if name not in _OF_EVENT}):
         return False
     if not between(event.at, wanted.since, wanted.until):
+        return False
+    if wanted.text is not None and not has_text(event.record, wanted.text.casefold()):
         return False
     if event.kind == "finding":
         kind = own.pop("kind", "*")

@@ -14,6 +14,9 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 RULES: Final = ROOT / "rules.yaml"
 DATA: Final = ROOT / "data"
 
+WORDS: Final = "Other words are looked for in all that is on record of each, in any case."
+"""What is said of words that are no conditions."""
+
 RulesFile = Annotated[
     Path,
     typer.Option("--rules", envvar="VOICETAP_RULES", metavar="FILE", show_default="rules.yaml beside run.sh", help="The rules to use."),

@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from cli.errors import Failure
-from cli.moments import moment_of
 from store import filters
 from store.errors import AmbiguousId
 from store.errors import StoreError
-from store.filters import BOUNDS
 from store.filters import EVERYTHING
 from store.filters import SESSION
 from store.filters import BadFilter
@@ -28,7 +26,7 @@ Record = dict[str, Any]
 def read_sessions(data: Path, limit: int | None = None, wanted: Filter = EVERYTHING) -> list[Record]:
     """Sessions that fit, the newest first. Raises Failure VT102."""
     with readable(data):
-        return LogReader(data).sessions(since=wanted.since, until=wanted.until, globs=wanted.globs, limit=limit)
+        return LogReader(data).sessions(since=wanted.since, until=wanted.until, globs=wanted.globs, text=wanted.text, limit=limit)
 
 
 def read_turns(data: Path, session: str) -> list[Record]:
@@ -52,21 +50,12 @@ def read_findings(data: Path, since: datetime | None, until: datetime | None) ->
         return LogReader(data).findings(since=since, until=until, limit=None, order="asc")
 
 
-def conditions(given: list[str], known: Mapping[str, str] = SESSION) -> dict[str, str]:
-    """`name=value` pairs by field. Raises Failure VT105 for a name that is not known."""
+def filter_of(given: list[str], known: Mapping[str, str] = SESSION) -> Filter:
+    """Conditions and words, as `store.filters` reads them. Raises Failure VT105."""
     try:
-        return filters.conditions(given, known)
+        return filters.of_words(given, known, datetime.now(UTC))
     except BadFilter as error:
         raise Failure("VT105", str(error), error.hint) from None
-
-
-def filter_of(given: list[str], known: Mapping[str, str] = SESSION) -> Filter:
-    """`name=value` conditions, `since` and `until` among them. Raises Failure VT105."""
-    now = datetime.now(UTC)
-    named = [text.partition("=") for text in given]
-    bounds = {name: moment_of(name, value, now) for name, equals, value in named if equals and name in BOUNDS}
-    globs = conditions([text for text in given if text.partition("=")[0] not in bounds], known)
-    return Filter(globs, bounds.get("since"), bounds.get("until"))
 
 
 @contextmanager

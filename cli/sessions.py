@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from cli.options import DATA
+from cli.options import WORDS
 from cli.options import AsJson
 from cli.options import DataFolder
 from cli.output import print_json
@@ -27,10 +28,9 @@ def sessions(
     condition: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME=VALUE]...",
+            metavar="[WHAT]...",
             help="Conditions: key, provider, model, route, session, transport, door, grouping, status (live, failed, ended), "
-            "which take globs; "
-            "since and until, a time or how long ago (90m).",
+            f"which take globs; since and until, a time or how long ago (90m). {WORDS}",
         ),
     ] = None,
     limit: Annotated[int, typer.Option(min=0, help="At most this many, the newest; 0 for all.")] = 0,

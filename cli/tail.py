@@ -38,9 +38,10 @@ def tail(
     condition: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME=VALUE]...",
+            metavar="[WHAT]...",
             help="Conditions on the session, as for `sessions`; since and until, of what happened; "
-            "kind (open, turn, close, message, finding, or a kind of finding), policy, severity, type (of a message).",
+            "kind (open, turn, close, message, finding, or a kind of finding), policy, severity, type (of a message). "
+            "Other words are looked for in what happened.",
         ),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,

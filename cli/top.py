@@ -32,7 +32,7 @@ _PAST: Final = 100
 
 def top(
     condition: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Conditions on the session, as for `sessions`.")
+        list[str] | None, typer.Argument(metavar="[WHAT]...", help="Conditions on the session, and words, as for `sessions`.")
     ] = None,
     sort: Annotated[Sort, typer.Option(help="What it is ordered by, after those that run.")] = Sort.AGE,
     limit: Annotated[int, typer.Option(min=1, max=500, help="At most this many sessions that do not run, the newest.")] = _PAST,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import UTC
@@ -87,11 +88,22 @@ def parsed(line: str, known: Mapping[str, str], now: datetime) -> Filter:
         words = shlex.split(line)
     except ValueError:
         raise BadFilter(f"{line[:80]!r} has an open quote", "close it") from None
-    named = [word for word in words if (name := word.partition("=")[0]) != word and name.isidentifier()]
+    return of_words(words, known, now)
+
+
+def of_words(words: Sequence[str], known: Mapping[str, str], now: datetime) -> Filter:
+    """A filter as words that a shell has split already. Raises BadFilter."""
+    named = [word for word in words if is_condition(word)]
     times = {name: moment_of(name, value, now) for name, _, value in map(_split, named) if name in BOUNDS}
     globs = conditions((word for word in named if _split(word)[0] not in BOUNDS), known)
-    text = " ".join(word for word in words if word not in named)
+    text = " ".join(word for word in words if not is_condition(word))
     return Filter(globs, times.get("since"), times.get("until"), text or None)
+
+
+def is_condition(word: str) -> bool:
+    """Whether a word says `name=value`; all others are text to look for."""
+    name, equals, _ = _split(word)
+    return bool(equals) and name.isidentifier()
 
 
 def conditions(given: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:

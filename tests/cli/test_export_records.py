@@ -94,6 +94,8 @@ def test_records_are_as_they_stand_in_the_end(log: Path) -> None:
         (["until=2026-11-22T00:00:00Z"], {"session": 2, "turn": 3, "finding": 2, "bill": 1}),
         (["since=2026-11-21T09:35:00Z", "until=2026-11-21T10:00:00Z"], {"session": 1, "turn": 1}),
         (["provider=nobody"], {}),
+        (["answer 1", "key=lab"], {"session": 1, "turn": 1}),
+        (["nothing like it"], {}),
     ],
 )
 def test_sessions_are_chosen(log: Path, words: list[str], expected: dict[str, int]) -> None:
@@ -101,7 +103,7 @@ def test_sessions_are_chosen(log: Path, words: list[str], expected: dict[str, in
 
 
 def test_what_cannot_be_chosen_is_said(log: Path) -> None:
-    for words, code in ((["nobody"], "VT103"), ([TALK, "key=lab"], "VT105"), (["colour=red"], "VT105"), (["since=soon"], "VT105")):
+    for words, code in ((["ses_nobody"], "VT103"), ([TALK, "key=lab"], "VT105"), (["colour=red"], "VT105"), (["since=soon"], "VT105")):
         failure = run(log, "export", "jsonl", *words).exception
         assert isinstance(failure, Failure)
         assert failure.code == code

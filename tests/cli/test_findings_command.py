@@ -15,7 +15,6 @@ import pytest
 from commandline import Cli
 
 from cli.errors import Failure
-from cli.moments import moment_of
 from store.export.native import FIELDS
 from store.log import Log
 
@@ -63,6 +62,11 @@ def ids(text: str) -> list[int]:
 )
 def test_conditions(cli: Cli, conditions: list[str], expected: list[int]) -> None:
     assert ids(cli("findings", "--json", *conditions).out) == expected
+
+
+def test_words(cli: Cli) -> None:
+    assert ids(cli("findings", "--json", "ended by the OPERATOR").out) == [4]
+    assert ids(cli("findings", "--json", "operator", "kind=policy").out) == []
 
 
 @pytest.mark.parametrize("condition", ["colour=red", "since=soon", "transport=webrtc"])
@@ -120,12 +124,3 @@ def test_tail_shows_them_among_its_events(cli: Cli) -> None:
 def test_conditions_of_tail(cli: Cli, conditions: list[str], expected: int) -> None:
     lines = [json.loads(line) for line in cli("tail", "--json", *conditions).out.splitlines()]
     assert len(lines) == expected
-
-
-def test_how_a_moment_is_written() -> None:
-    assert moment_of("since", "90m", NOW) == datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
-    assert moment_of("since", "2026-11-20T18:00:00+02:00", NOW) == datetime(2026, 11, 20, 16, 0, tzinfo=UTC)
-    assert moment_of("since", "2026-11-20", NOW) == datetime(2026, 11, 20).astimezone(UTC)
-    for text in ("", "soon", "5", f"{10**9 - 1}w"):
-        with pytest.raises(Failure, match="is no time"):
-            moment_of("since", text, NOW)

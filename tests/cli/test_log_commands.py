@@ -157,6 +157,10 @@ def test_the_table_is_plain_when_piped(cli: Cli, log: Log) -> None:
         (["since=2026-11-21T09:40:00Z"], [SECOND]),
         (["until=2026-11-21T09:40:00Z", "key=*"], [FIRST]),
         (["--limit", "1"], [SECOND]),
+        (["little wind"], [FIRST]),
+        (["Little", "WIND", "key=k*"], [FIRST]),
+        (["wind little"], []),
+        (["gpt-realtime"], [SECOND, FIRST]),
     ],
 )
 def test_conditions(cli: Cli, log: Log, conditions: list[str], expected: list[str]) -> None:
@@ -222,6 +226,8 @@ def test_tail_of_what_happened(cli: Cli, log: Log) -> None:
     assert "0 completed, first audio 412 ms, tools get_weather, $0.001250, “sunny  with a little wind”" in found.out
     assert [line.split()[2] for line in cli("tail", "-n", "2").out.splitlines()] == ["close", "open"]
     assert cli("tail", "key=nobody").out == ""
+    assert [line.split()[2] for line in cli("tail", "little wind").out.splitlines()] == ["turn"]
+    assert cli("tail", "little wind", "kind=open").out == ""
 
 
 def test_tail_follows(data: Path, log: Log) -> None:

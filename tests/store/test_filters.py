@@ -14,11 +14,13 @@ from store.filters import FINDING
 from store.filters import SESSION
 from store.filters import BadFilter
 from store.filters import Filter
+from store.filters import moment_of
+from store.filters import of_words
 from store.filters import parsed
 from store.reader import LogReader
 from store.table import AppendDB
 
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,19 @@ def test_what_cannot_be_meant(line: str, words: str) -> None:
     with pytest.raises(BadFilter, match=words) as caught:
         parsed(line, FINDING, NOW)
     assert caught.value.hint
+
+
+def test_how_a_moment_is_written() -> None:
+    assert moment_of("since", "90m", NOW) == datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
+    assert moment_of("since", "2026-11-20T18:00:00+02:00", NOW) == datetime(2026, 11, 20, 16, 0, tzinfo=UTC)
+    assert moment_of("since", "2026-11-20", NOW) == datetime(2026, 11, 20).astimezone(UTC)
+    for text in ("", "soon", "5", f"{10**9 - 1}w"):
+        with pytest.raises(BadFilter, match="is no time"):
+            moment_of("since", text, NOW)
+
+
+def test_words_that_a_shell_has_split() -> None:
+    assert of_words(["key=kiosk", "a refund", "now"], SESSION, NOW) == Filter({"principal": "kiosk"}, text="a refund now")
 
 
 def test_the_log_lists_what_fits(tmp_path: Path) -> None:
