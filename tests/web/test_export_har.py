@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from devtools import DEVTOOLS
+from devtools import imported
 from exportlog import CALL
 from exportlog import HOSTILE
 from exportlog import SAID
@@ -18,17 +20,6 @@ from exportlog import write
 from playwright.async_api import Browser
 from playwright.async_api import expect
 
-DEVTOOLS = "devtools://devtools/bundled/devtools_app.html"
-IMPORT = """async har => {
-  const {HARFormat, Importer} = await import('./models/har/har.js');
-  const found = Importer.Importer.requestsFromHARLog(new HARFormat.HARRoot(JSON.parse(har)).log);
-  return found.map(request => ({
-    url: request.url(), type: request.resourceType().name(), method: request.requestMethod, status: request.statusCode,
-    begin: request.startTime, end: request.endTime, agent: request.requestHeaderValue('User-Agent'),
-    frames: request.frames().map(frame => [frame.type, frame.time, frame.opCode, frame.text]),
-  }));
-}"""
-"""What the importer of the Network panel makes of an archive."""
 OPEN = """async har => {
   const {NetworkPanel} = await import('./panels/network/network.js');
   const {ViewManager} = await import('./ui/legacy/legacy.js');
@@ -123,9 +114,7 @@ def test_sessions_without_messages_are_told_of(log: Path) -> None:
 
 @pytest.mark.asyncio(loop_scope="session")
 async def test_devtools_read_every_message(log: Path, browser: Browser) -> None:
-    page = await browser.new_page()
-    await page.goto(DEVTOOLS)
-    found = await page.evaluate(IMPORT, har(log, "--with-audio"))
+    found = await imported(browser, har(log, "--with-audio"))
     assert [(one["type"], one["method"], one["status"]) for one in found] == [
         ("websocket", "GET", 101),
         ("websocket", "POST", 201),
@@ -135,7 +124,6 @@ async def test_devtools_read_every_message(log: Path, browser: Browser) -> None:
     assert (found[0]["agent"], found[0]["end"] - found[0]["begin"]) == (HOSTILE, 5)
     written = entries(log, "--with-audio")[0]["_webSocketMessages"]
     assert found[0]["frames"] == [[one["type"], one["time"], one["opcode"], one["data"]] for one in written]
-    await page.close()
 
 
 @pytest.mark.asyncio(loop_scope="session")

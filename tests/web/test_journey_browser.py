@@ -17,6 +17,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from listening import listen
+from listening import loudest
+from listening import played
 from playwright.async_api import Page
 from playwright.async_api import expect
 from proxying import ROOT
@@ -27,19 +30,6 @@ from waiting import eventually
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_LISTENS = """() => {
-  const context = new AudioContext();
-  const ear = context.createAnalyser();
-  context.createMediaElementSource(document.getElementById('sound')).connect(ear);
-  ear.connect(context.destination);
-  window.loudest = 0;
-  const samples = new Float32Array(ear.fftSize);
-  setInterval(() => {
-    ear.getFloatTimeDomainData(samples);
-    window.loudest = Math.max(window.loudest, ...samples.map(Math.abs));
-  }, 20);
-}"""
-"""Notes how loud it is, between the page's player and the loudspeaker."""
 
 
 @dataclass
@@ -109,15 +99,15 @@ async def heard_slow(page: Page) -> None:
     await expect(slow.locator(".wait.slow")).to_have_text(re.compile(r"^[23]\s\d{3} ms$"))
     await expect(slow).to_contain_text("it stays dry")
     await expect(page.locator("#play")).to_contain_text("Pause")
-    begun = await page.evaluate("document.getElementById('sound').currentTime")
-    await page.evaluate(_LISTENS)
-    await eventually(lambda: _played(page, begun + 4))
-    await eventually(lambda: page.evaluate("window.loudest > 0.1"))
+    begun = await played(page)
+    await listen(page)
+    await eventually(lambda: _beyond(page, begun + 4))
     await expect(page.locator("#play")).to_contain_text("Play")
+    assert (await loudest(page)).model > 0.1
 
 
-async def _played(page: Page, seconds: float) -> bool:
-    return bool(await page.evaluate("seconds => document.getElementById('sound').currentTime > seconds", seconds))
+async def _beyond(page: Page, seconds: float) -> bool:
+    return await played(page) > seconds
 
 
 def copied(folder: Path, name: str) -> Path:

@@ -92,12 +92,12 @@ class Stage:
 
 
 @asynccontextmanager
-async def built(folder: Path) -> AsyncIterator[Stage]:
-    """All of it, for as long as the block lasts."""
+async def built(folder: Path, log: str = "{content: full}") -> AsyncIterator[Stage]:
+    """All of it, for as long as the block lasts; `log` says what is kept."""
     async with AsyncExitStack() as stack:
         simulator = await stack.enter_async_context(Simulator(pace=0.5))
         origin = stack.enter_context(_served())
-        listen = RULES.replace('control: "127.0.0.1:0"', f'control: "127.0.0.1:0", origins: ["{origin}"]')
+        listen = RULES.replace("{content: full}", log).replace('control: "127.0.0.1:0"', f'control: "127.0.0.1:0", origins: ["{origin}"]')
         rules = listen + _RULES.format(simulator=simulator.address)
         proxy = await stack.enter_async_context(started_proxy(folder, rules, env={"UPSTREAM_KEY": SECRET}))
         yield Stage(proxy, simulator, origin)
