@@ -55,6 +55,6 @@ class Script:
     notes: tuple[str, ...] = ()
 
 
-def plain_path(path: str) -> str:
-    """Without doubled slashes, and none at the end."""
-    return "/" + "/".join(filter(None, path.split("/")))
+def plain_path(target: str) -> str:
+    """The path of a request without its query, doubled slashes, and one at the end."""
+    return "/" + "/".join(filter(None, target.partition("?")[0].split("/")))

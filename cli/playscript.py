@@ -104,7 +104,7 @@ def _close(recording: Recording) -> tuple[int, str] | None:
     close = recording.record.get("close") or {"side": "client"}
     if close["side"] == "client":
         return None
-    lost = close["code"] == 1006 or str(close["reason"]).endswith("(from the upstream)")
+    lost = (close["side"], close["code"]) == ("upstream", 1006) or str(close["reason"]).endswith("(from the upstream)")
     return _SPARED if lost else (close["code"], close["reason"])
 
 

@@ -109,7 +109,7 @@ class PlayServer:
 
     def _fitting(self, request: Request | None) -> list[int]:
         """The sessions of a path, by their place."""
-        path = plain_path(urlsplit(request.path).path) if request is not None else ""
+        path = plain_path(request.path) if request is not None else ""
         return [number for number, script in enumerate(self._scripts) if script.path == path]
 
     async def _play(self, connection: ServerConnection) -> None:

@@ -35,7 +35,7 @@ _SIDES: Final = {"client": "the user's sound", "server": "the model's sound"}
 _FROM: Final[dict[Source, str]] = {
     "kept": "as it was sent",
     "recorded": "from its recording (log.audio)",
-    "silent": "silence of its length",
+    "silent": "silence as long as it was",
 }
 _CUT: Final = {
     "size": "the recording was full",
@@ -107,6 +107,7 @@ class Recording:
         silenced = (self.record.get("recording") or {}).get("silenced")
         made += ["some of the recording is silent, because of what was said there"] if silenced else []
         cut = (self.record.get("events") or {}).get("cut")
+        made += ["the session has not ended yet"] if self.record.get("ended_at") is None else []
         return made + ([f"the recording stops before the session did: {_CUT.get(cut, cut)}"] if cut else [])
 
     def _whole(self, event: Event, *, with_sound: bool) -> tuple[bytes | None, Source]:
