@@ -80,6 +80,7 @@ class Course:
         for name, said in (("started", "answer"), ("began", "beginning of an answer"), ("ended", "end of an answer")):
             if getattr(live, name) < getattr(need, name) + self._shift:
                 return f"the {said}"
+        self._match(step)
         if live.busy and (step.settled or any(not self._matched(call) for call in step.results)):
             return "the end of an answer" if live.open else "an answer"
         if not self._script.end.standing.transcripts or step is not self._script.end:
@@ -159,7 +160,6 @@ class Course:
 
     def _answers(self, step: Step) -> bool:
         """Whether any result of this message has a call now."""
-        self._match(step)
         missing = [call for call in step.results if not self._matched(call)]
         for call in missing:
             self.notes[f"result of {self._script.calls.get(call, 'a tool')} is not sent: it was not called"] += 1

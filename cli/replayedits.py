@@ -54,12 +54,20 @@ class Edits:
 
 
 def edits_of(
-    spelling: Spelling, model: str, *, transcribes: bool, flat: bool, voice: str | None, instructions: str | None, settings: tuple[str, ...]
+    spelling: Spelling,
+    model: str,
+    *,
+    transcribes: bool,
+    named_later: bool,
+    flat: bool,
+    voice: str | None,
+    instructions: str | None,
+    settings: tuple[str, ...],
 ) -> Edits:
     """Raises Failure VT105 for what cannot be set in this dialect."""
     places = (_TRANSCRIBER[::-1] if flat else _TRANSCRIBER) if transcribes else spelling.model
     made = Edits(named=[(path, model) for path in places])
-    if transcribes or not spelling.url_model:
+    if named_later or not spelling.url_model:
         made.wanted += made.named[:1]
     if voice is not None:
         first, *others = _voices(spelling, flat=flat)

@@ -31,6 +31,8 @@ _LATE: Final = 0.2
 """Seconds by which a message may be late so that those after it still come at their times."""
 _MAX_MESSAGE: Final = 64 << 20
 _CHUNK_MS: Final = 100
+_STILL: Final = 0.5
+"""After so long without a word of the provider an open microphone goes on: it may need more silence to know that the user has ended."""
 _FAST: Final = 0.02
 """Seconds between pieces of silence where nothing else takes its time."""
 _MOST_SILENCE: Final = 100
@@ -153,7 +155,8 @@ class _Sender:
             told(why)
             if self._closed:
                 await self._socket.recv()  # says why
-            silence = self._course.silence(_CHUNK_MS) if pieces < _MOST_SILENCE else None
+            still = self._clock() - self._moved > _STILL
+            silence = self._course.silence(_CHUNK_MS) if still and pieces < _MOST_SILENCE else None
             if silence is not None:
                 pieces += 1
                 await self._say(silence)

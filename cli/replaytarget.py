@@ -14,6 +14,7 @@ from cli.records import Record
 from providers import provider as provider_of
 from providers.base import Ask
 from providers.base import Dialect
+from providers.base import Endpoint
 from providers.base import Family
 from providers.base import ProviderError
 from providers.paths import gateway_path
@@ -44,6 +45,11 @@ class Target:
     path: str
 
     @property
+    def named_later(self) -> bool:
+        """Whether a transcription session names its model in its configuration, not in the URL."""
+        return "intent=" in self.path
+
+    @property
     def bills(self) -> bool:
         """Whether it may charge for it."""
         return self.kind not in _FREE
@@ -56,8 +62,8 @@ def target_of(rules: Rules, wanted: str, record: Record, dialect: str, key: str 
         raise Failure("VT105", f"{wanted!r} is no provider with a model", f"write PROVIDER/MODEL; providers: {', '.join(rules.providers)}")
     family: Family = record.get("family") or "realtime"
     _speaks(rules, name, dialect)
-    path, query = _way(name, rules.providers[name].kind, model, dialect, family)
-    _offers(rules, name, path, query, model, family)
+    path, query = _way(name, rules.providers[name].kind, model, dialect, family, str((record.get("client") or {}).get("path") or ""))
+    _offers(rules, name, path, query, model)
     found = explain(rules, Request("gateway", path, query, key, {}, None)).outcome
     if isinstance(found, Refusal):
         raise Failure("VT105", f"{wanted}: {found.message}", "./run.sh explain --model says why")
@@ -98,11 +104,12 @@ def _speaks(rules: Rules, name: str, dialect: str) -> None:
         raise Failure("VT105", f"the session is in the dialect {dialect}; {name} speaks {', '.join(spoken)}", fit)
 
 
-def _way(name: str, kind: str, model: str, dialect: str, family: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """Path and query of the gateway."""
+def _way(name: str, kind: str, model: str, dialect: str, family: str, then: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Path and query of the gateway. Gemini has several paths, whose messages name the model differently: it stays that of `then`."""
     asked = (("model", f"{name}/{model}"),)
     if dialect == "gemini":
-        return f"/{name}{provider_of(kind).session_path}", ()
+        _, socket, rest = then.partition("/ws/")
+        return f"/{name}{socket}{rest}" if socket else f"/{name}{provider_of(kind).session_path}", ()
     if dialect == "elevenlabs":
         return f"/{name}/v1/convai/conversation", (("agent_id", model),)
     if dialect == "openai-live":
@@ -111,14 +118,17 @@ def _way(name: str, kind: str, model: str, dialect: str, family: str) -> tuple[s
         return f"/{name}/v1/realtime", ()
     if family == "translation":
         return "/v1/realtime/translations", asked
-    return (f"/{name}/v1/realtime", _TRANSCRIPTION) if family == "transcription" else ("/v1/realtime", asked)
+    by_intent = Ask(Endpoint("realtime", "/v1/realtime"), intent="transcription")
+    if family != "transcription" or provider_of(kind).needs_model(by_intent):
+        return "/v1/realtime", asked
+    return f"/{name}/v1/realtime", _TRANSCRIPTION
 
 
-def _offers(rules: Rules, name: str, path: str, query: tuple[tuple[str, str], ...], model: str, family: str) -> None:
+def _offers(rules: Rules, name: str, path: str, query: tuple[tuple[str, str], ...], model: str) -> None:
     """Raises Failure VT105 for a session that this provider is not known to offer."""
     endpoint = gateway_path(path, query)
     assert endpoint is not None
-    ask = Ask(endpoint, query=query, model=model, intent="transcription" if family == "transcription" else None)
+    ask = Ask(endpoint, query=query, model=model, intent=dict(query).get("intent"))
     try:
         provider_of(rules.providers[name].kind).refuse(ask)
     except ProviderError as error:
