@@ -9,6 +9,7 @@ from dataclasses import field
 from datetime import datetime
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from typing import Final
 
@@ -21,6 +22,7 @@ Row = dict[str, Any]
 _LONGEST: Final = timedelta(days=2)
 """How long before a time a session may have begun that ended after it."""
 _SECONDS: Final = {"second": 1, "minute": 60, "hour": 3600}
+_SUMMED: Final = ("tokens_in", "tokens_out", "seconds", "messages", "characters", "usd", "priced", "unpriced")
 _FIELDS: Final = {"key": "principal", "model": "model", "provider": "provider", "route": "route"}
 
 
@@ -33,7 +35,7 @@ def read_rows(log: LogReader, since: datetime | None, until: datetime | None, no
     begun = None if since is None else since - _LONGEST
     sessions = log.sessions(since=begun, until=until, limit=None)
     known = {row["session"] for row in billed}
-    missing = [row for record in sessions if record["id"] not in known for row in _of(record, now)]
+    missing = [row for record in sessions if record["id"] not in known for row in rows_at(record, now)]
     return [*billed, *(row for row in missing if _between(row["at"], since, until))]
 
 
@@ -42,6 +44,8 @@ class Total:
     """What rows add up to. `unpriced` counts rows without a price, `priced` those with one; `usd` is exact."""
 
     sessions: set[str] = field(default_factory=set)
+    others: int = 0
+    """Sessions that are counted besides."""
     tokens_in: int = 0
     tokens_out: int = 0
     seconds: float = 0.0
@@ -59,12 +63,29 @@ class Total:
             made.add(row)
         return made
 
+    @classmethod
+    def joined(cls, totals: Iterable[Total]) -> Total:
+        """The sum of totals that have no session in common."""
+        made = cls()
+        for total in totals:
+            made.others += total.others + len(total.sessions)
+            for name in _SUMMED:
+                setattr(made, name, getattr(made, name) + getattr(total, name))
+        return made
+
+    def close(self) -> None:
+        """Nothing is added any more: which sessions there were need not be known."""
+        self.others, self.sessions = self.others + len(self.sessions), set()
+
     def add(self, row: Row) -> None:
         """Count one row."""
-        self.sessions.add(row["session"])
-        unit, quantity = row["unit"], row["quantity"]
+        self.count(row["session"], row["item"], row["unit"], row["quantity"], row["cost"])
+
+    def count(self, session: str, item: str, unit: str, quantity: Any, cost: float | str | None) -> None:
+        """Count a row by its fields."""
+        self.sessions.add(session)
         if unit == "token":
-            out = row["item"].endswith("_out") or row["item"] == "output"
+            out = item.endswith("_out") or item == "output"
             self.tokens_out += quantity if out else 0
             self.tokens_in += 0 if out else quantity
         elif unit in _SECONDS:
@@ -73,16 +94,16 @@ class Total:
             self.messages += quantity
         elif unit == "character":
             self.characters += quantity
-        if row["cost"] is None:
+        if cost is None:
             self.unpriced += 1
         else:
             self.priced += 1
-            self.usd += Decimal(str(row["cost"]))
+            self.usd += _dollars(cost)
 
     def record(self) -> dict[str, Any]:
         """As JSON and CSV have it. `usd` is None where nothing of it has a price; `unpriced` counts what is missing in it."""
         return {
-            "sessions": len(self.sessions),
+            "sessions": len(self.sessions) + self.others,
             "tokens_in": self.tokens_in,
             "tokens_out": self.tokens_out,
             "seconds": round(self.seconds, 3),
@@ -102,8 +123,13 @@ def added_up(rows: Iterable[Row], by: str) -> list[tuple[str, Total]]:
     return sorted(groups.items()) if by == "day" else sorted(groups.items(), key=lambda group: (-group[1].usd, group[0]))
 
 
-def _of(record: Row, now: datetime) -> Iterator[Row]:
-    """The rows that a session's record stands for."""
+@lru_cache(64)
+def _dollars(cost: float | str) -> Decimal:
+    return Decimal(str(cost))
+
+
+def rows_at(record: Row, now: datetime) -> Iterator[Row]:
+    """The rows that a session's record stands for, of `now` where it runs."""
     return rows_of(record if record["ended_at"] is not None else {**record, "ended_at": stamp(now)})
 
 

@@ -114,6 +114,12 @@ class LogReader(Lists):
             found = self._found(session)
             return None if found is None else next(iter(self._records([found])), None)
 
+    def named(self, session: str) -> Row | None:
+        """The session with an id, to the letter; None when there is none."""
+        with self._reading():
+            found = self._exactly(session)
+            return None if found is None else next(iter(self._records([found])), None)
+
     def turns(
         self,
         session: str,

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = ("realtime", "providers", "rules", "store", "addons", "web", "cli")
 """From the bottom up; a package imports those before it."""
 
-BESIDE = {"sidecar": {"realtime"}, "simulator": {"realtime"}, "bench": {"store"}}
+BESIDE = {"sidecar": {"realtime"}, "simulator": {"realtime"}, "bench": {"realtime", "store"}}
 """What stands beside the layers, and the layers that it imports."""
 
 USERS_OF_SIMULATOR = {"addons", "cli"}

@@ -86,7 +86,7 @@ def make_app(
     """
     readers = Readers(log.folder.parent)
     work = work or readers.work
-    control = _Control(log, live, kill, kill_key, work)
+    control = _Control(live, kill, kill_key, work)
     watch = Watch(log, work)
 
     async def close() -> None:
@@ -125,9 +125,9 @@ def make_app(
 
 
 class _Control:
-    def __init__(self, log: LogReader, live: Live, kill: Kill, kill_key: KillKey, work: Work) -> None:
+    def __init__(self, live: Live, kill: Kill, kill_key: KillKey, work: Work) -> None:
         self._work = work
-        self.listing = Listing(log, live, work)
+        self.listing = Listing(live, work)
         self._kill = kill
         self._kill_key = kill_key
 

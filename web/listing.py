@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -20,8 +19,7 @@ Live = Callable[[], list[Record]]
 class Listing:
     """Each record has `live`. `live` is called on the event loop; the log is read off it."""
 
-    def __init__(self, log: LogReader, live: Live, work: Work) -> None:
-        self._log = log
+    def __init__(self, live: Live, work: Work) -> None:
         self._live = live
         self._work = work
 
@@ -39,14 +37,19 @@ class Listing:
         live = next((record for record in self._live() if record["id"] == session), None)
         if live is not None:
             return {**live, "live": True}
-        found = await asyncio.to_thread(self._log.session, session)
-        return None if found is None or found["id"] != session else {**found, "live": False}
+        found = await self._work(found_in, session)
+        return None if found is None else {**found, "live": False}
+
+
+def found_in(log: LogReader, session: str) -> Record | None:
+    """The session with an id, to the letter."""
+    return log.named(session)
 
 
 def listed(log: LogReader, now: list[Record], page: Page, conditions: dict[str, Any]) -> tuple[list[Record], bool]:
     """A page of the sessions that fit, and whether there are more; conditions are those of `LogReader.sessions`, `now` those that run."""
     live = {record["id"]: record for record in now}
-    unlogged = [record for record in now if fits(record, conditions) and log.session(record["id"]) is None]
+    unlogged = [record for record in now if fits(record, conditions) and log.named(record["id"]) is None]
     offset = 0 if unlogged else page.offset
     logged = log.sessions(**conditions, limit=page.offset - offset + page.limit + 1, offset=offset, order=page.order)
     rows = [live.get(record["id"], record) for record in logged] + unlogged

@@ -144,11 +144,11 @@ class Watch:
 
 def changes(log: LogReader, turns: dict[str, set[int]], findings: dict[str, str], sessions: list[str]) -> list[Change]:
     """Turns by session and index, findings by id with their time, and sessions, as they are now."""
-    found = [Change("turn", name, turn) for name, indices in turns.items() for turn in log.turns(name) if turn["index"] in indices]
+    found = [Change("turn", name, turn) for name, indices in turns.items() for turn in log.turns(name, indices=indices)]
     if findings:
-        listed = log.findings(since=datetime.fromisoformat(min(findings.values())), limit=None, order="asc")
-        found += [Change("finding", row["session"], row) for row in listed if row["id"] in findings]
-    records = [record for name in sessions if (record := log.session(name)) is not None]
+        listed = log.glances(since=datetime.fromisoformat(min(findings.values())))[::-1]
+        found += [Change("finding", row["session"], row) for row in log.found(one for one in listed if one.glance.id in findings)]
+    records = [record for name in sessions if (record := log.named(name)) is not None]
     return found + [Change("session", record["id"], {**record, "live": record["ended_at"] is None}) for record in records]
 
 

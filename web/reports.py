@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
+from itertools import chain
 from itertools import pairwise
 from typing import Any
 from typing import Final
@@ -17,8 +19,10 @@ from starlette.routing import Route
 
 from realtime.latencies import percentile
 from store.billed import Total
-from store.billed import added_up
-from store.billed import read_rows
+from store.daysum import GROUPS
+from store.daysum import DaySum
+from store.daysum import joined
+from store.daysum import sums
 from store.export.native import native
 from store.filters import BOUNDS
 from store.filters import FINDING
@@ -26,6 +30,7 @@ from store.filters import BadFilter
 from store.filters import Filter
 from store.filters import moment_of
 from store.filters import parsed
+from store.glances import Found
 from store.query import has_text
 from store.reader import LogReader
 from web.answers import Refused
@@ -46,7 +51,6 @@ COUNTED: Final = 10_000
 PERIODS: Final = ("1d", "7d", "30d", "365d")
 BUCKETS_MS: Final = (0, 200, 300, 400, 500, 600, 800, 1_000, 1_500, 2_000, 3_000)
 """Where the bars of the distribution begin; the last has no end."""
-_GROUPS: Final = ("key", "model", "day")
 
 
 class Reports:
@@ -91,7 +95,7 @@ def findings_page(log: LogReader, wanted: Filter | None, part: Page, q: str, wro
         q=q,
         wrong=wrong,
         page=part,
-        findings=found[part.offset : part.offset + part.limit],
+        findings=_shown(log, found, part),
         more=len(found) > part.offset + part.limit,
         counts=_counted(found),
         count=len(found),
@@ -104,7 +108,7 @@ def findings_twin(log: LogReader, wanted: Filter, part: Page, q: str) -> bytes:
     """The same as JSON."""
     found = _found(log, wanted)
     counts = {name: dict(values) for name, values in _counted(found).items()}
-    shown = [native(finding) for finding in found[part.offset : part.offset + part.limit]]
+    shown = [native(finding) for finding in _shown(log, found, part)]
     more = len(found) > part.offset + part.limit
     return encoded({"findings": shown, "q": q, **part.record(), "has_more": more, "counts": counts})
 
@@ -119,24 +123,35 @@ def usage_twin(log: LogReader, since: str) -> bytes:
     return encoded({"since": since, **_used(log, since)})
 
 
-def _found(log: LogReader, wanted: Filter) -> list[Record]:
-    """What fits, the newest first and at most so many."""
-    found = log.findings(since=wanted.since, until=wanted.until, globs=wanted.globs, limit=COUNTED)
-    text = (wanted.text or "").casefold()
-    return [finding for finding in found if not text or has_text(finding, text)]
+def _found(log: LogReader, wanted: Filter) -> list[Found]:
+    """What fits, the newest first and at most so many. Only where words are looked for records are read as a whole."""
+    found = log.glances(since=wanted.since, until=wanted.until, globs=wanted.globs, limit=COUNTED)
+    if not wanted.text:
+        return found
+    text = wanted.text.casefold()
+    return [one for one, finding in zip(found, log.found(found), strict=True) if has_text(finding, text)]
+
+
+def _shown(log: LogReader, found: list[Found], part: Page) -> list[Record]:
+    return log.found(found[part.offset : part.offset + part.limit])
 
 
 def _used(log: LogReader, period: str) -> Record:
     now = datetime.now(UTC)
     begun = moment_of("since", period, now)
     first = datetime(begun.year, begun.month, begun.day, tzinfo=UTC) + timedelta(days=1)
-    rows = read_rows(log, first, None, now)
-    waits = _waits(log.sessions(since=first, limit=None))
-    by = {name: [{"name": group, **total.record()} for group, total in added_up(rows, name)] for name in _GROUPS}
-    for name in ("key", "model"):
-        by[name] = [{**row, **_summed(waits[name].get(row["name"], []))} for row in by[name]]
-    every = [value for values in waits["key"].values() for value in values]
-    return {"total": Total.of(rows).record(), "by": by, "latency": {**_summed(every), "buckets": _buckets(every)}}
+    days = sums(log, first, now)
+    by = {name: _rows(joined(day.by[name] for day in days.values()), _waits(days.values(), number)) for number, name in enumerate(GROUPS)}
+    by["day"] = [{"name": name, **day.total.record()} for name, day in sorted(days.items()) if day.total.sessions or day.total.others]
+    every = sorted(chain.from_iterable(waits for day in days.values() for waits in day.waits.values()))
+    total = Total.joined(day.total for day in days.values())
+    return {"total": total.record(), "by": by, "latency": {**_summed(every), "buckets": _buckets(every)}}
+
+
+def _rows(totals: dict[str, Total], waits: dict[str, list[float]]) -> list[Record]:
+    """The dearest first."""
+    ordered = sorted(totals.items(), key=lambda group: (-group[1].usd, group[0]))
+    return [{"name": name, **total.record(), **_summed(sorted(waits.get(name, [])))} for name, total in ordered]
 
 
 def _part(request: Request) -> Page:
@@ -152,31 +167,29 @@ def _since(request: Request) -> str:
     return since
 
 
-def _counted(findings: list[Record]) -> dict[str, list[tuple[str, int]]]:
+def _counted(findings: list[Found]) -> dict[str, list[tuple[str, int]]]:
     return {name: _counts(findings, field) for name, field in (("policy", "policy"), ("key", "principal"), ("kind", "kind"))}
 
 
-def _counts(findings: Iterable[Record], field: str) -> list[tuple[str, int]]:
-    return Counter(str(finding[field]) for finding in findings if finding.get(field)).most_common(12)
+def _counts(findings: Iterable[Found], field: str) -> list[tuple[str, int]]:
+    values = (finding.glance.get(field) for finding in findings)
+    return Counter(str(value) for value in values if value).most_common(12)
 
 
-def _waits(sessions: Iterable[Record]) -> dict[str, dict[str, list[float]]]:
-    """First audio of the newest turns of each session, by key and by model."""
-    found: dict[str, dict[str, list[float]]] = {"key": {}, "model": {}}
-    for session in sessions:
-        last = (session.get("first_audio") or {}).get("last") or []
-        for name, field in (("key", "principal"), ("model", "model")):
-            found[name].setdefault(str(session.get(field) or "-"), []).extend(last)
+def _waits(days: Iterable[DaySum], number: int) -> dict[str, list[float]]:
+    """First audio of the newest turns of each session, by key or by model."""
+    found: dict[str, list[float]] = {}
+    for day in days:
+        for names, waits in day.waits.items():
+            found.setdefault(names[number], []).extend(waits)
     return found
 
 
-def _summed(values: list[float]) -> Record:
-    ordered = sorted(values)
+def _summed(ordered: list[float]) -> Record:
     return {f"p{percent}": percentile(ordered, percent) if ordered else None for percent in (50, 95)} | {"turns": len(ordered)}
 
 
-def _buckets(values: list[float]) -> list[Record]:
+def _buckets(ordered: list[float]) -> list[Record]:
+    places = [bisect_left(ordered, edge) for edge in BUCKETS_MS] + [len(ordered)]
     edges = [*pairwise(BUCKETS_MS), (BUCKETS_MS[-1], None)]
-    return [
-        {"from": low, "to": high, "turns": sum(low <= value and (high is None or value < high) for value in values)} for low, high in edges
-    ]
+    return [{"from": low, "to": high, "turns": end - begin} for (low, high), (begin, end) in zip(edges, pairwise(places), strict=True)]

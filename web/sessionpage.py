@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC
 from datetime import datetime
+from datetime import timedelta
 from typing import Any
 from typing import Final
 
@@ -81,30 +82,37 @@ class SessionPage:
 
 def whole_page(log: LogReader, session: Record) -> str:
     """The page as HTML."""
-    turns, findings = _read(log, session)
-    part = shown(session, turns[:AT_ONCE], findings)
+    findings = _findings(log, session)
+    part = shown(session, log.turns(session["id"], limit=AT_ONCE), findings)
     sound = STATES[(session.get("recording") or {}).get("state")] if not _has_sound(session) else ""
     outside = silenced(session).get(None, {})
     return render(
-        "session.html", session=session, turns=part, findings=timed(session, findings), count=len(turns), sound=sound, outside=outside
+        "session.html",
+        session=session,
+        turns=part,
+        findings=timed(session, findings),
+        count=log.turn_count(session["id"]),
+        sound=sound,
+        outside=outside,
     )
 
 
 def twin(log: LogReader, session: Record) -> bytes:
     """All of it as JSON."""
-    turns, findings = _read(log, session)
+    turns, findings = log.turns(session["id"]), _findings(log, session)
     return encoded({"session": session, "turns": turns, "findings": [native(finding) for finding in findings]})
 
 
 def lanes(log: LogReader, session: Record) -> bytes:
     """The timeline as JSON."""
-    return encoded(timeline(session, *_read(log, session), datetime.now(UTC)))
+    turns = log.turns(session["id"], texts=False)
+    return encoded(timeline(session, turns, _findings(log, session), datetime.now(UTC)))
 
 
 def some_turns(log: LogReader, session: Record, offset: int, limit: int) -> str:
     """Turns as HTML."""
-    turns, findings = _read(log, session)
-    return "".join(render("turn.html", turn=turn) for turn in shown(session, turns[offset : offset + limit], findings))
+    turns = log.turns(session["id"], offset=offset, limit=limit)
+    return "".join(render("turn.html", turn=turn) for turn in shown(session, turns, _findings(log, session)))
 
 
 def changed(log: LogReader, session: Record, change: Change) -> Record:
@@ -121,14 +129,11 @@ def changed(log: LogReader, session: Record, change: Change) -> Record:
             return change.record
 
 
-def _read(log: LogReader, session: Record) -> tuple[list[Record], list[Record]]:
-    return log.turns(session["id"]), _findings(log, session)
-
-
 def _findings(log: LogReader, session: Record) -> list[Record]:
-    """Those of the session, in order; a finding stands in the file of its own day."""
-    since = datetime.fromisoformat(session["started_at"])
-    return log.findings(session_id=session["id"], since=since, limit=None, order="asc")
+    """Those of the session, in order; a finding stands in the file of its own day, or the next where it was made after the end."""
+    since, ended = datetime.fromisoformat(session["started_at"]), session["ended_at"]
+    until = None if ended is None else datetime.fromisoformat(ended) + timedelta(days=1)
+    return log.findings(session_id=session["id"], since=since, until=until, limit=None, order="asc")
 
 
 def _has_sound(session: Record) -> bool:
