@@ -21,6 +21,7 @@ from addons.tap import door_of
 from providers.base import Upstream
 from providers.headers import consents
 from providers.headers import grouping
+from providers.headers import traceparent
 from realtime.dialects import make
 from realtime.pin import ModelPin
 from realtime.secrecy import Secret
@@ -70,6 +71,7 @@ def session_for(
         prices=tap.generation.prices,
         aliases=config.models,
         grouping=grouping(headers.get("baggage", "")),
+        traceparent=traceparent(headers.get("traceparent", "")),
         client=_client(flow, secrets),
         forbidden=Standing(tap, caller, admitted),
         token=caller.token.id if caller.token is not None else None,

@@ -213,6 +213,6 @@ def _facts(session: Session) -> Row:
 
 
 _FACTS: Final = (
-    *("id", "kind", "principal", "route", "transport", "grouping", "upstream_host"),
+    *("id", "kind", "principal", "route", "transport", "grouping", "traceparent", "upstream_host"),
     *("model", "provider_model", "provider_session"),
 )

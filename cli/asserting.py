@@ -49,7 +49,7 @@ def assert_(
         typer.Argument(
             metavar="WHAT",
             autocompletion=complete_session,
-            help=f"A session by its id, or in one word all that fit: 'key=ci* since=10m', with {', '.join(SESSION)}, since and until, and words.",
+            help=f"A session by its id, or in one word all that fit: 'key=ci* since=10m', with {', '.join(SESSION)}, times, and words.",
         ),
     ],
     condition: Annotated[list[str], typer.Argument(metavar="CONDITION...", help=f"What must be true of each, quoted: {ALLOWED}.")],

@@ -27,6 +27,7 @@ CONSENT: Final = ("x-recording-consent", "recording_consent", "yes")
 _HOP_BY_HOP: Final = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 )
+_TRACE: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 NEVER: Final = SECRET_HEADERS | _HOP_BY_HOP | {"host", "content-length", "openai-beta"}
 """Never pass, not even when the operator lists them. `OpenAI-Beta` is set again by the provider where the session is a beta one."""
@@ -74,6 +75,17 @@ def asks_beta(headers: Iterable[tuple[str, str]], subprotocols: Iterable[str]) -
         return True
     features = (part for name, value in headers if name.lower() == "openai-beta" for part in value.split(","))
     return any(part.strip().lower() == "realtime=v1" for part in features)
+
+
+def traceparent(text: str) -> str | None:
+    """The span that the client's request belongs to, as `00-<trace>-<span>-<flags>`; None for what is no such header.
+
+    Source: https://www.w3.org/TR/trace-context/#versioning-of-traceparent: later versions may say more behind what the first one says.
+    """
+    found = _TRACE.fullmatch(text.strip())
+    if found is None or found[1] == "ff" or (found[1] == "00" and found[5] is not None):
+        return None
+    return None if not (found[2].strip("0") and found[3].strip("0")) else f"00-{found[2]}-{found[3]}-{found[4]}"
 
 
 def grouping(baggage: str) -> str | None:

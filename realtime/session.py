@@ -131,6 +131,8 @@ class Session:
     transport: Literal["websocket", "webrtc"] = "websocket"
     call: CallLink | None = None
     """The call that it carries or looks on."""
+    traceparent: str | None = None
+    """The span of the app that it belongs to, W3C trace context."""
     media: dict[str, Any] | None = None
     """The figures of a relayed call's sound, as the sidecar last told them."""
     token: str | None = None
@@ -304,6 +306,7 @@ class Session:
             "dialect": self.dialect.name,
             "upstream_host": self.upstream_host,
             "grouping": self.grouping,
+            "traceparent": self.traceparent,
             "client": self.client.record(),
             **self.progress_record(self.opened),
             "close": None,

@@ -1,6 +1,7 @@
 """Turns as OpenTelemetry spans, in the JSON encoding of OTLP. One span a turn, one below it for each tool that was run; none for a session.
 
-Ids are made from those of the record, so that what is sent twice is the same span. All turns of a session are one trace.
+Ids are made from those of the record, so that what is sent twice is the same span. All turns of a session are one trace: the one that the
+app's `traceparent` names, below the span that it names, else one of their own.
 Source: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding: ids in hexadecimal, 64-bit numbers as text.
 """
 
@@ -32,6 +33,8 @@ PATH: Final = "/v1/traces"
 """Below the collector's base URL."""
 _INTERNAL, _CLIENT = 1, 3
 _ERROR: Final = 2
+_REMOTE: Final = 0x300
+"""SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK and SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SCOPE: Final = {"name": "voicetap", "version": "1"}
 
@@ -40,7 +43,8 @@ _encode = msgspec.json.Encoder().encode
 
 def spans(session: Row, turn: Row, findings: Iterable[Row] = (), *, semconv: Semconv = "latest", content: bool = False) -> list[Row]:
     """The spans of a turn that is over, its own first; with `content` what was said, as far as the records have it."""
-    trace, span = _id(16, turn["session"]), _id(8, turn["session"], turn["index"])
+    _, trace, parent, flags = (session.get("traceparent") or f"00-{_id(16, turn['session'])}--").split("-")
+    span = _id(8, turn["session"], turn["index"])
     begun = _nanoseconds(turn["started_at"])
     ended = max(begun, _nanoseconds(turn.get("ended_at") or turn["started_at"]))
     operation, model = OPERATION[semconv], turn.get("model") or session.get("model")
@@ -57,6 +61,8 @@ def spans(session: Row, turn: Row, findings: Iterable[Row] = (), *, semconv: Sem
         ],
         "events": [_event(finding, semconv) for finding in findings],
     }
+    if parent:
+        made |= {"parentSpanId": parent, "flags": _REMOTE | int(flags, 16)}
     if turn.get("status") == "failed":
         made["status"] = {"code": _ERROR, "message": str((turn.get("error") or {}).get("code") or "")}
     calls = enumerate(turn.get("tool_calls") or ())

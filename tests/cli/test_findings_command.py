@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from commandline import Cli
 
-from cli.errors import Failure
 from store.export.native import FIELDS
 from store.log import Log
 

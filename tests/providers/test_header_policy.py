@@ -14,6 +14,7 @@ from providers.headers import asks_websocket
 from providers.headers import grouping
 from providers.headers import own
 from providers.headers import passed
+from providers.headers import traceparent
 
 SENT: Pairs = (
     ("Host", "gateway"),
@@ -46,6 +47,33 @@ COMMON = ["User-Agent", "X-OpenAI-Agents-SDK", "OpenAI-Organization", "OPENAI-PR
 
 def names(headers: Pairs) -> list[str]:
     return [name for name, _ in headers]
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"00-{TRACE}-01", f"00-{TRACE}-01"),
+        (f" 00-{TRACE}-00 ", f"00-{TRACE}-00"),
+        (f"01-{TRACE}-01-what is to come", f"00-{TRACE}-01"),
+        (f"cc-{TRACE}-01", f"00-{TRACE}-01"),
+        ("", None),
+        (f"ff-{TRACE}-01", None),
+        (f"00-{TRACE}-01-more", None),
+        (f"01-{TRACE}-01.more", None),
+        (f"00-{TRACE}-1", None),
+        (f"00-{TRACE}", None),
+        (f"00-{TRACE.upper()}-01", None),
+        (f"00-{'0' * 32}-00f067aa0ba902b7-01", None),
+        (f"00-4bf92f3577b34da6a3ce929d0e0e4736-{'0' * 16}-01", None),
+        (f"00-{TRACE}-01, 00-{TRACE}-01", None),
+        (f"00-{TRACE}-0\u0661", None),
+    ],
+)
+def test_which_span_a_request_belongs_to(text: str, expected: str | None) -> None:
+    assert traceparent(text) == expected
 
 
 def test_only_the_listed_headers_pass() -> None:

@@ -114,6 +114,21 @@ async def test_turns_arrive_with_what_was_found(proxy: Proxy, collector: Receive
     assert not any("gen_ai.input.messages" in attributes(span) for span in collector.spans)
 
 
+async def test_spans_belong_to_the_apps_own(proxy: Proxy, collector: Receiver, simulator: Simulator) -> None:
+    trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    async with proxy.connect(SIM, headers={**named("traced"), "traceparent": f"00-{trace}-{parent}-01", "tracestate": "a=b"}) as socket:
+        talk = Talk(socket)
+        await talk.until("session.created")
+        assert {"traceparent", "tracestate"} & {name.lower() for name in simulator.connections[-1].headers} == set(), "it stays here"
+        await talk.text("hello")
+        await talk.ask()
+    record = await ended(proxy.data, "traced")
+    assert record["traceparent"] == f"00-{trace}-{parent}-01"
+    await eventually(lambda: turns_of(collector, record["id"]) == [1])
+    [span] = [span for span in collector.spans if attributes(span).get("voicetap.session") == record["id"]]
+    assert (span.trace_id.hex(), span.parent_span_id.hex()) == (trace, parent)
+
+
 async def test_a_turn_arrives_while_its_session_goes_on_and_once(proxy: Proxy, collector: Receiver) -> None:
     async with talking(proxy, "goes-on") as talk:
         await talk.text("hello")

@@ -46,6 +46,16 @@ def test_a_turn_and_its_tool() -> None:
     assert answer.status.code == 0
 
 
+def test_the_apps_own_span_is_the_parent() -> None:
+    trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    answer, tool = spans_of(made(session=opening(TALK, traceparent=f"00-{trace}-{parent}-01")))
+    own, _ = spans_of(made())
+    assert (answer.trace_id.hex(), answer.parent_span_id.hex(), answer.flags) == (trace, parent, 0x301)
+    assert (tool.trace_id, tool.parent_span_id) == (answer.trace_id, answer.span_id)
+    assert (answer.span_id, own.flags) == (own.span_id, 0)
+    assert own.trace_id != answer.trace_id
+
+
 def test_what_it_tells() -> None:
     found = attributes(spans_of(made())[0])
     assert found["gen_ai.operation.name"] == "realtime_inference"
