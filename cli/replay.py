@@ -29,12 +29,16 @@ PORT: Final = 8790
 """Where the provider `simulator` is looked for, so that a proxy with it can stand before a replay."""
 PATIENCE: Final = 3.0
 
-_TO_CLIENT: Final = "With --to client"
-_TO_UPSTREAM: Final = "With --to upstream"
+_ONLY: Final = {
+    To.client: ("port", "tls", "strict", "ignore", "times", "once", "patience"),
+    To.upstream: ("voice", "instructions", "settings", "silence", "wait", "only", "within"),
+}
+"""Options that mean something with that one alone."""
 ANSWER: Final = 30.0
 
 
 def replay(
+    context: typer.Context,
     what: Annotated[
         list[str],
         typer.Argument(
@@ -59,56 +63,45 @@ def replay(
     ] = None,
     fast: Annotated[bool, typer.Option("--fast", help="The same as --pace 0.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before talking to a provider that bills.")] = False,
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, rich_help_panel=_TO_CLIENT, help="Where to listen on 127.0.0.1; 0 takes a free port.")
-    ] = PORT,
-    tls: Annotated[
-        bool, typer.Option("--tls", rich_help_panel=_TO_CLIENT, help="Speak TLS, with a certificate of the data folder's CA.")
-    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="To a client: where to listen on 127.0.0.1; 0 takes a free port.")] = PORT,
+    tls: Annotated[bool, typer.Option("--tls", help="To a client: speak TLS, with a certificate of the data folder's CA.")] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", rich_help_panel=_TO_CLIENT, help="Refuse a message that is not what was recorded, and close.")
+        bool, typer.Option("--strict", help="To a client: refuse a message that is not what was recorded, and close.")
     ] = False,
     ignore: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATH", rich_help_panel=_TO_CLIENT, help="Do not compare this place, such as $.session.instructions."),
+        typer.Option(metavar="PATH", help="To a client: do not compare this place, such as $.session.instructions."),
     ] = None,
-    times: Annotated[
-        int | None, typer.Option(min=1, metavar="N", rich_help_panel=_TO_CLIENT, help="End after so many connections.")
-    ] = None,
-    once: Annotated[bool, typer.Option("--once", rich_help_panel=_TO_CLIENT, help="Serve each session once, then end.")] = False,
+    times: Annotated[int | None, typer.Option(min=1, metavar="N", help="To a client: end after so many connections.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="To a client: serve each session once, then end.")] = False,
     patience: Annotated[
         float,
-        typer.Option(min=0, metavar="SECONDS", rich_help_panel=_TO_CLIENT, help="How long to wait for what the app skipped."),
+        typer.Option(min=0, metavar="SECONDS", help="To a client: how long to wait for what the app skipped."),
     ] = PATIENCE,
     voice: Annotated[
-        str | None, typer.Option(metavar="VOICE", rich_help_panel=_TO_UPSTREAM, help="Ask for this voice instead of the recorded one.")
+        str | None, typer.Option(metavar="VOICE", help="To a provider: ask for this voice instead of the recorded one.")
     ] = None,
     instructions: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", rich_help_panel=_TO_UPSTREAM, help="Give these instructions instead."),
+        typer.Option(metavar="FILE", help="To a provider: give these instructions instead."),
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="PATH=VALUE",
-            rich_help_panel=_TO_UPSTREAM,
-            help="Set this in the session's configuration, such as session.max_output_tokens=200; may be repeated.",
+            help="To a provider: set this in the session's configuration, such as session.max_output_tokens=200; may be repeated.",
         ),
     ] = None,
-    silence: Annotated[
-        bool, typer.Option("--silence", rich_help_panel=_TO_UPSTREAM, help="Send silence where the sound was not kept.")
-    ] = False,
-    wait: Annotated[
-        float, typer.Option(min=1, metavar="SECONDS", rich_help_panel=_TO_UPSTREAM, help="How long to wait for an answer.")
-    ] = ANSWER,
+    silence: Annotated[bool, typer.Option("--silence", help="To a provider: send silence where the sound was not kept.")] = False,
+    wait: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="To a provider: how long to wait for an answer.")] = ANSWER,
     only: Annotated[
         str | None,
-        typer.Option(metavar="WHAT,…", rich_help_panel=_TO_UPSTREAM, help="Compare only this, as diff; exit with 1 when it differs."),
+        typer.Option(metavar="WHAT,…", help="To a provider: compare only this, as diff; exit with 1 when it differs."),
     ] = None,
     within: Annotated[
         float,
-        typer.Option(min=0, max=100, metavar="PERCENT", rich_help_panel=_TO_UPSTREAM, help="Numbers this close are equal."),
+        typer.Option(min=0, max=100, metavar="PERCENT", help="To a provider: numbers this close are equal."),
     ] = 0,
     rules: RulesFile = RULES,
     data: DataFolder = DATA,
@@ -123,6 +116,7 @@ def replay(
     app differed. With --to upstream, send what the app said in a recorded session to another model. docs/replay.md has both.
     """
     speed = 0.0 if fast else pace
+    _check(context, to)
     match to:
         case To.client:
             from cli.replayclient import Serving
@@ -143,6 +137,15 @@ def replay(
 
             file = _file(what)
             replay_corpus(file, rules=rules, data=data, model=model, key=key, pace=speed or 0.0, yes=yes, as_json=as_json)
+
+
+def _check(context: typer.Context, to: To | None) -> None:
+    """Raises Failure VT105 for an option that means nothing here."""
+    known = {option.name: option.opts[0] for option in context.command.params}
+    for other, names in _ONLY.items():
+        given = [known[name] for name in names if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"]
+        if given and other is not to:
+            raise Failure("VT105", f"{given[0]} means something with --to {other} alone", "leave it out; docs/replay.md says what is there")
 
 
 def _file(what: list[str]) -> Path:

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 from commandline import COMMAND
-from commandline import Cli
 from commandline import spawned
 from test_log_commands import opening
+from typer.testing import CliRunner
 from waiting import eventually
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect
@@ -26,6 +26,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from cli import playserver
+from cli.__main__ import app
+from cli.errors import Failure
 from cli.player import Manner
 from cli.playlines import Script
 from cli.playscript import script_of
@@ -355,9 +357,9 @@ def test_nobody_who_came_is_a_failure(data: Path) -> None:
     assert (child.returncode, out) == (1, "")
 
 
-def test_what_cannot_be_served(cli: Cli, data: Path) -> None:
+def test_what_cannot_be_served(data: Path) -> None:
     record(data, content="metadata")
-    record(data, name=OTHER, events=None, content="full")
+    record(data, name=OTHER)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -369,14 +371,23 @@ def test_what_cannot_be_served(cli: Cli, data: Path) -> None:
             "VT102": (OTHER, "--tls"),
         }
         for code, words in wrong.items():
-            ran = cli("replay", *words, "--to", "client")
-            assert f"error {code}: " in ran.err
-            assert ran.code == (2 if code == "VT105" else 1)
-    assert "log.frames: events" in cli("replay", ID, "--to", "client").err
+            assert refusal(data, *words, "--to", "client").code == code
+    assert "log.frames: events" in refusal(data, ID, "--to", "client").fix
 
 
-def test_a_session_without_a_word_of_whom_to_replay_it_to(cli: Cli) -> None:
+def refusal(data: Path, *words: str) -> Failure:
+    ran = CliRunner().invoke(app, ["replay", *words, "--data", str(data)])
+    assert isinstance(ran.exception, Failure), ran.output
+    return ran.exception
+
+
+def test_a_session_without_a_word_of_whom_to_replay_it_to(data: Path) -> None:
     for words in ((ID,), ("a.jsonl", "b.jsonl")):
-        ran = cli("replay", *words)
-        assert ran.code == 2
-        assert "--to client" in ran.err
+        failure = refusal(data, *words)
+        assert (failure.code, "--to client" in failure.fix) == ("VT105", True)
+
+
+@pytest.mark.parametrize("words", [("a.jsonl", "--strict"), (ID, "--to", "client", "--set", "a=b")], ids=["file", "client"])
+def test_options_of_something_else(words: tuple[str, ...], data: Path) -> None:
+    """They are refused, so that nobody takes them for done."""
+    assert "means something with --to" in refusal(data, *words).message
