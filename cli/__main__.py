@@ -10,6 +10,7 @@ import typer
 from typer._completion_classes import completion_init
 
 from cli.asserting import assert_
+from cli.breakpoints import break_
 from cli.check import check
 from cli.completion import VARIABLE
 from cli.completion import completion
@@ -22,6 +23,7 @@ from cli.events import events
 from cli.explain import explain
 from cli.export import export
 from cli.findings import findings
+from cli.inject import inject
 from cli.keys import keys
 from cli.kill import kill
 from cli.output import print_failure
@@ -73,6 +75,8 @@ app.command("assert")(assert_)
 app.command()(diff)
 app.add_typer(export, name="export")
 app.command()(kill)
+app.add_typer(break_, name="break")
+app.command()(inject)
 app.command()(verify)
 app.command()(erase)
 app.command(context_settings=_STOP_AT_COMMAND)(run)

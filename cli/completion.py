@@ -15,6 +15,7 @@ import typer
 from cli.errors import Failure
 from cli.keystore import open_state
 from cli.keystore import stored_ids
+from cli.operating import standing
 from cli.options import DATA
 from cli.options import ROOT
 from cli.options import RULES
@@ -27,6 +28,7 @@ from store.export.native import Kind
 from store.export.native import Mode
 from store.export.native import Severity
 from store.filters import FINDING
+from store.filters import MESSAGE
 from store.tokens import Tokens
 
 VARIABLE: Final = "_VOICETAP_COMPLETE"
@@ -116,6 +118,34 @@ def complete_finding(context: typer.Context, incomplete: str) -> list[str]:
     if equals:
         return [f"{name}={word}" for word in _begin(value, _WORDS.get(name, ()))]
     return _begin(name, (f"{known}=" for known in FINDING))
+
+
+_ASKED: Final = {"from": ("client", "server")}
+
+
+def complete_condition(context: typer.Context, incomplete: str) -> list[str]:
+    """Conditions on messages that are about to cross."""
+    name, equals, value = incomplete.partition("=")
+    if equals:
+        return [f"{name}={word}" for word in _begin(value, _ASKED.get(name, ()))]
+    return _begin(name, (f"{known}=" for known in MESSAGE))
+
+
+def complete_breakpoint(context: typer.Context, incomplete: str) -> list[str]:
+    """Ids of the breakpoints of the running proxy."""
+    return _standing(context, incomplete, "breakpoints")
+
+
+def complete_paused(context: typer.Context, incomplete: str) -> list[str]:
+    """Ids of the messages that are paused."""
+    return _standing(context, incomplete, "paused")
+
+
+def _standing(context: typer.Context, incomplete: str, what: str) -> list[str]:
+    try:
+        return _begin(incomplete, (one["id"] for one in standing(_data(context))[what]))
+    except Failure:
+        return []
 
 
 def _data(context: typer.Context) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import time
 from dataclasses import asdict
 from datetime import UTC
@@ -25,6 +24,7 @@ from cli.options import DataFolder
 from cli.output import err
 from cli.output import print_json
 from cli.records import find_session
+from cli.whoami import user
 from store.clock import stamp
 from store.clock import utc_now
 from store.erasing import Done
@@ -57,7 +57,7 @@ def erase(
     if (bool(session), key is not None, before is not None).count(True) != 1:
         raise Failure("VT105", "erase takes one of --session, --key and --before", "./run.sh erase --help")
     ids = [find_session(data, name)["id"] for name in session or ()]
-    request = Request("", stamp(utc_now()), _user(), tuple(ids), key, None if before is None else stamp(_moment(before)))
+    request = Request("", stamp(utc_now()), user(), tuple(ids), key, None if before is None else stamp(_moment(before)))
     targets = _targets(data, request)
     if targets and not yes:
         _confirm(targets)
@@ -134,11 +134,3 @@ def _moment(text: str) -> datetime:
     except ValueError:
         raise Failure("VT105", f"{text!r} is no day or time", "write it as 2026-11-21 or 2026-11-21T09:30:00Z") from None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
-
-
-def _user() -> str:
-    """Who asks, as the log will say."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # no name, and no account either
-        return "unknown"

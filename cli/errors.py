@@ -34,6 +34,8 @@ KINDS: Final[dict[str, Kind]] = {
     "VT112": Kind(FAILED, "No sound was recorded, or it is gone, or it is too long for a page."),
     "VT113": Kind(FAILED, "A collector of OpenTelemetry cannot be reached, or did not take what it was sent."),
     "VT115": Kind(BAD_INPUT, "A recorded session was not sent to a provider, because that may be billed and nobody said --yes."),
+    "VT116": Kind(FAILED, "No breakpoint or paused message has this id, or the message went on already, or its session is over."),
+    "VT117": Kind(FAILED, "The rules allow no breakpoints."),
 }
 """Every code a command can fail with; docs/cli.md lists them."""
 

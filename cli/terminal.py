@@ -35,9 +35,9 @@ class Keys:
         except OSError:  # so much waits already, or nobody does any more
             return
 
-    def wait(self) -> list[str]:
-        """The keys that were pressed, none when it was woken. Raises EOFError where the terminal is gone."""
-        ready, _, _ = select.select([self._stdin, self._woken], [], [])
+    def wait(self, seconds: float | None = None) -> list[str]:
+        """The keys that were pressed, none when it was woken or so many seconds are over. Raises EOFError where the terminal is gone."""
+        ready, _, _ = select.select([self._stdin, self._woken], [], [], seconds)
         if self._woken in ready:
             os.read(self._woken, 4096)
         return self._pressed() if self._stdin in ready else []
