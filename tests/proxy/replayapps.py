@@ -58,9 +58,9 @@ def client(base_url: str, key: str) -> AsyncOpenAI:
     return AsyncOpenAI(base_url=base_url, websocket_base_url=base_url.replace("http", "ws"), api_key=key, max_retries=0)
 
 
-async def spoken(base_url: str, key: str, *, chunk: int = CHUNK, voice: str = "marin") -> list[bytes]:
+async def spoken(base_url: str, key: str, *, chunk: int = CHUNK, voice: str = "marin", model: str = "gpt-realtime") -> list[bytes]:
     """Two spoken turns; in the second a tool is called, whose result is spoken."""
-    async with client(base_url, key) as made, made.realtime.connect(model="gpt-realtime") as connection:
+    async with client(base_url, key) as made, made.realtime.connect(model=model) as connection:
         app = Sdk(connection)
         audio = {"input": {"transcription": {"model": "whisper-1"}, "turn_detection": _VAD}, "output": {"voice": voice}}
         await connection.session.update(session={"type": "realtime", "audio": audio, "tools": [_TOOL]})  # type: ignore[arg-type,typeddict-item]

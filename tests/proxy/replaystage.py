@@ -111,6 +111,7 @@ async def stage_in(folder: Path) -> AsyncIterator[Stage]:
   slow: {{kind: openai, url: "http://{upstreams["slow"].address}"}}
   google: {{kind: gemini, url: "http://{upstreams["google"].address}"}}
 routes:
+  - {{name: slow, match: {{model: "slow/*"}}, provider: slow}}
   - {{name: gemini, match: {{model: "gemini-*"}}, provider: google}}
   - {{name: others, match: {{model: "gpt-*"}}, provider: ga}}
 """

@@ -13,6 +13,8 @@ import pytest_asyncio
 import replayapps
 from proxying import KEY
 from proxying import ROOT
+from proxying import command
+from reloading import reloaded
 from replaystage import FAST
 from replaystage import Stage
 from replaystage import stage_in
@@ -181,6 +183,20 @@ async def test_what_policies_did_is_replayed(stage: Stage) -> None:
         assert await rude(f"{served.url}?model=gpt-realtime", ANY) == seen
         score = (await served.one()).score
     assert (score.matched, score.missing, score.refused) == (3, [], None)
+
+
+async def test_behind_the_proxy_it_is_a_provider_for_tests_of_an_app(stage: Stage, spoken: tuple[dict[str, Any], list[bytes]]) -> None:
+    """What the app does is recorded again, and can be asserted."""
+    record, seen = spoken
+    async with stage.served(record["id"]) as served:
+        provider = f'providers:\n  mock: {{kind: simulator, url: "http://{served.address}"}}\n'
+        route = 'routes:\n  - {name: mock, match: {model: "mock/*"}, provider: mock}\n'
+        async with reloaded(stage.proxy, "providers:\n", provider), reloaded(stage.proxy, "routes:\n", route):
+            assert await replayapps.spoken(stage.proxy.base_url, KEY, model="mock/gpt-realtime") == seen
+            again = await stage.recorded()
+    conditions = ("turns=3", "tool get_weather city=Paris", "status=completed", 'said ~ "sunny"', "close.code=1000")
+    await command("assert", again["id"], *conditions, "--data", str(stage.data))
+    await command("diff", record["id"], again["id"], "--only", "turns,text,tools,usage", "--data", str(stage.data))
 
 
 async def test_many_at_once(stage: Stage, spoken: tuple[dict[str, Any], list[bytes]]) -> None:
