@@ -31,10 +31,13 @@ OPERATOR = "breakstage/1"
 
 MORE = """
 log: {content: full, frames: all}
+limits: {idle: 15m}
 on_error: block
+breakpoints: true
 policies:
   - {id: cards, when: {detect: [card]}, action: redact}
   - {id: rude, when: {from: client, text: [user_text], regex: "blast you"}, action: block, message: mind your language}
+  - {id: worse, when: {from: client, text: [user_text], regex: "hell and damnation"}, action: close, message: not here}
 """
 ROUTES = "".join(
     f"  - {{name: {name}, match: {{model: {name}}}, provider: sim, model: gpt-realtime{keys}}}\n"
