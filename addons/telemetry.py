@@ -16,6 +16,7 @@ from dataclasses import field
 from math import inf
 from typing import Final
 
+from addons.metering import Metering
 from addons.tap import Tap
 from realtime.session import Session
 from rules.credentials import Unresolved
@@ -27,6 +28,8 @@ from store.export.collector import Collector
 from store.export.collector import Delivered
 from store.export.otlp import request
 from store.export.otlp import spans
+from store.export.semconv import Semconv
+from store.export.semconv import in_force
 from store.lines import Row
 
 logger = logging.getLogger(__name__)
@@ -69,6 +72,7 @@ class Telemetry:
     def __init__(self, tap: Tap, *, now: Callable[[], float] = time.monotonic, first_pause: float = FIRST_PAUSE) -> None:
         self.tap = tap
         self.counts = Counts()
+        self.metering = Metering(now=now)
         self._now = now
         self._first_pause = first_pause
         self._turns: dict[tuple[str, int], _Turn] = {}
@@ -100,6 +104,7 @@ class Telemetry:
             async with asyncio.timeout(DRAIN_SECONDS):
                 while self._queue and (otel := self.tap.rules.otel) is not None:
                     await self._deliver(otel, tries=1)
+                await self._measure(last=True)
         except TimeoutError:
             pass
         if self._queue:
@@ -120,7 +125,10 @@ class Telemetry:
             turn.record = record
 
     def _found(self, session: Session, finding: Row) -> None:
-        if self.tap.rules.otel is None or finding.get("turn") is None:
+        if (otel := self.tap.rules.otel) is None:
+            return
+        self.metering.finding(otel, self._semconv(otel), finding)
+        if finding.get("turn") is None:
             return
         turn = self._turn(session, finding["turn"])
         if turn is not None and len(turn.findings) < _FINDINGS:
@@ -152,7 +160,9 @@ class Telemetry:
             if turn.due:
                 self._sent.setdefault(key[0], set()).add(key[1])
             if otel is not None and turn.record is not None:
-                self._put(spans(_facts(turn.session), turn.record, turn.findings, semconv=otel.semconv, content=otel.content))
+                facts, semconv = _facts(turn.session), self._semconv(otel)
+                self._put(spans(facts, turn.record, turn.findings, semconv=semconv, content=otel.content))
+                self.metering.turn(otel, semconv, facts, turn.record)
 
     def _put(self, made: list[Row]) -> None:
         room = MOST_WAITING - len(self._queue)
@@ -169,6 +179,7 @@ class Telemetry:
                     self._settle(self._now())
                 self.counts.dropped += len(self._queue)
                 self._queue.clear()
+                await self._measure()
             except Exception:
                 logger.exception("otel: spans could not be delivered")
 
@@ -177,7 +188,7 @@ class Telemetry:
         batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
         try:
             collector = await self._reached(otel)
-            done = await collector.deliver(request(batch, otel.semconv), len(batch), **options)
+            done = await collector.deliver(request(batch, self._semconv(otel)), len(batch), **options)
         except Unresolved as error:
             done = Delivered(len(batch), str(error))
         except asyncio.CancelledError:
@@ -188,6 +199,20 @@ class Telemetry:
             self._lost(done.rejected, done.why)
         else:
             self._complained = ""
+
+    async def _measure(self, *, last: bool = False) -> None:
+        """Deliver the metrics, when it is time."""
+        otel = self.tap.rules.otel
+        if otel is None or not self.metering.waits(otel, last=last):
+            return
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self.metering.deliver(await self._reached(otel))
+        except (TimeoutError, Unresolved) as error:
+            self.metering.failed(str(error) or f"no answer in {DRAIN_SECONDS:g} s")
+
+    def _semconv(self, otel: Otel) -> Semconv:
+        return in_force(otel.semconv, self.tap.environment)
 
     async def _reached(self, otel: Otel) -> Collector:
         """The collector that the rules name now. Raises Unresolved."""

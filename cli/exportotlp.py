@@ -32,6 +32,8 @@ from rules.otel import Otel
 from store.export.otlp import request
 from store.export.otlp import spans
 from store.export.reading import Reading
+from store.export.semconv import OPT_IN
+from store.export.semconv import in_force
 from store.lines import Row
 from store.reader import LogReader
 
@@ -48,7 +50,9 @@ def otlp(
         typer.Option(metavar="NAME=env:VARIABLE", help="A request header with a secret; or NAME=file:PATH. May be repeated."),
     ] = None,
     content: Annotated[bool, typer.Option("--content", help="Send what was said too, as far as it is stored.")] = False,
-    semconv: Annotated[str, typer.Option(metavar="VERSION", help="Names of attributes: latest or 1.36.")] = "latest",
+    semconv: Annotated[
+        str | None, typer.Option(metavar="VERSION", help=f"Names of attributes: latest or 1.36; without it {OPT_IN} holds, else latest.")
+    ] = None,
     rules: RulesFile = RULES,
     data: DataFolder = DATA,
 ) -> None:
@@ -61,7 +65,7 @@ def otlp(
     out().print(f"{sent} span(s) of turns that are over are at {otel.endpoint}", markup=False, soft_wrap=True)
 
 
-def _asked(rules: Path, endpoint: str | None, header: list[str], *, content: bool, semconv: str) -> Otel:
+def _asked(rules: Path, endpoint: str | None, header: list[str], *, content: bool, semconv: str | None) -> Otel:
     """Raises Failure VT105."""
     if endpoint is None:
         found = read_rules(rules).rules
@@ -69,8 +73,9 @@ def _asked(rules: Path, endpoint: str | None, header: list[str], *, content: boo
             raise Failure("VT105", "no collector is named", "give --endpoint, or write otel: {endpoint: …} in the rules")
         return found.otel
     pairs = dict(text.partition("=")[::2] for text in header)
+    version = {} if semconv is None else {"semconv": semconv}
     try:
-        return Otel.model_validate({"endpoint": endpoint, "headers": pairs, "content": content, "semconv": semconv})
+        return Otel.model_validate({"endpoint": endpoint, "headers": pairs, "content": content, **version})
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(step) for step in first["loc"] if step != "[key]")
@@ -93,7 +98,7 @@ def _spans(data: Path, reading: Reading, otel: Otel) -> Iterator[Row]:
             for turn in reading.turns(session):
                 if turn.get("ended_at") is not None:
                     about = [finding for finding in found if finding.get("turn") == turn["index"]]
-                    yield from spans(session, turn, about, semconv=otel.semconv, content=otel.content)
+                    yield from spans(session, turn, about, semconv=in_force(otel.semconv, os.environ), content=otel.content)
 
 
 async def _send(otel: Otel, headers: dict[str, str], found: Iterator[Row], bar: Progress) -> int:
@@ -103,7 +108,7 @@ async def _send(otel: Otel, headers: dict[str, str], found: Iterator[Row], bar: 
     collector, sent = Collector(otel.endpoint, headers), 0
     try:
         for batch in batched(found, _BATCH):
-            done = await collector.deliver(request(batch, otel.semconv), len(batch))
+            done = await collector.deliver(request(batch, in_force(otel.semconv, os.environ)), len(batch))
             if done.rejected:
                 told = f"after {sent} span(s), {otel.endpoint} did not take {done.rejected}: {plain(done.why, 200)}"
                 raise Failure("VT113", told, "what was taken already is the same span when it is sent again")

@@ -1,4 +1,4 @@
-"""Where turns are sent to as OpenTelemetry spans, for whoever wants that: an endpoint, its credentials, and how much is told."""
+"""Where turns are sent to as OpenTelemetry spans and metrics, for whoever wants that: endpoint, credentials, and how much is told."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def parse_endpoint(value: Any) -> str:
     if "@" in parts.netloc:
         raise fault("VT020", "a URL here has no user and no password", "write headers: {authorization: env:NAME}")
     if parts.query or parts.fragment:
-        raise fault("VT011", "should be the base URL only, without ? and #", "/v1/traces is added to it")
+        raise fault("VT011", "should be the base URL only, without ? and #", "/v1/traces and /v1/metrics are added to it")
     if parts.scheme == "http" and not Address(str(parts.hostname), parts.port or 80).loopback:
         raise fault("VT011", "only a collector on this computer is reached without https", f"write {_EXAMPLE}")
     return text.rstrip("/").removesuffix("/v1/traces")
@@ -65,5 +65,7 @@ class Otel(Section):
     """Request headers for it; their values are env:NAME or file:path."""
     content: StrictBool = False
     """Whether what was said is sent too, as far as log.content keeps it."""
-    semconv: Literal["latest", "1.36"] = "latest"
-    """Which version of the conventions names the attributes."""
+    semconv: Literal["latest", "1.36"] | None = None
+    """Which version of the conventions names the attributes; absent means what OTEL_SEMCONV_STABILITY_OPT_IN asks for, else latest."""
+    metrics: StrictBool = False
+    """Whether figures of turns are sent too, every minute."""

@@ -59,6 +59,7 @@ def opening(name: str, started: str = "2026-11-21T09:30:00.000Z", **more: Any) -
         "dialect": "openai",
         "upstream_host": "api.openai.com",
         "grouping": None,
+        "traceparent": None,
         "client": {"address": "127.0.0.1", "agent": HOSTILE, "origin": None, "path": "/v1/realtime"},
         "model": "gpt-realtime",
         "upstream_model": "gpt-realtime",

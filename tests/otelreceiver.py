@@ -13,8 +13,10 @@ from http.server import ThreadingHTTPServer
 from typing import Any
 
 from google.protobuf.json_format import ParseDict
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 _IDS = {"traceId": 32, "spanId": 16, "parentSpanId": 16}
@@ -23,6 +25,18 @@ _IDS = {"traceId": 32, "spanId": 16, "parentSpanId": 16}
 def decoded(body: bytes) -> ExportTraceServiceRequest:
     """A request in JSON. Ids are hexadecimal there, unlike in other JSON of protobuf; whatever is not known is an error."""
     return ParseDict(_with_ids(json.loads(body)), ExportTraceServiceRequest(), ignore_unknown_fields=False)
+
+
+def decoded_metrics(body: bytes) -> ExportMetricsServiceRequest:
+    """As `decoded`, of metrics."""
+    return ParseDict(json.loads(body), ExportMetricsServiceRequest(), ignore_unknown_fields=False)
+
+
+def metrics_of(request: ExportMetricsServiceRequest) -> dict[str, Metric]:
+    """By their names."""
+    found = [metric for resource in request.resource_metrics for scope in resource.scope_metrics for metric in scope.metrics]
+    assert len(found) == len({metric.name for metric in found})
+    return {metric.name: metric for metric in found}
 
 
 def _with_ids(value: Any) -> Any:
@@ -58,6 +72,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.requests: list[ExportTraceServiceRequest] = []
+        self.measured: list[ExportMetricsServiceRequest] = []
         self.headers: list[dict[str, str]] = []
         self.bodies: list[bytes] = []
         self.answers: list[tuple[int, dict[str, str], bytes]] = []
@@ -81,10 +96,13 @@ class Receiver:
         self.hold.wait(30)
         if self.answers:
             return self.answers.pop(0)
-        if path != "/v1/traces" or headers.get("content-type") != "application/json":
+        if path not in ("/v1/traces", "/v1/metrics") or headers.get("content-type") != "application/json":
             return 404, {}, b""
         try:
-            self.requests.append(decoded(body))
+            if path == "/v1/metrics":
+                self.measured.append(decoded_metrics(body))
+            else:
+                self.requests.append(decoded(body))
         except Exception as error:
             return 400, {}, repr(error).encode()
         return 200, {"content-type": "application/json"}, b'{"partialSuccess":{}}'

@@ -25,7 +25,7 @@ _MOST_READ: Final = 64 << 10
 
 
 class Delivered(NamedTuple):
-    """What became of a request: how many of its spans were refused, and why, where something went wrong."""
+    """What became of a request: how many of its spans or points were refused, and why, where something went wrong."""
 
     rejected: int = 0
     why: str = ""
@@ -33,6 +33,7 @@ class Delivered(NamedTuple):
 
 class _Partial(msgspec.Struct, rename="camel"):
     rejected_spans: int | str = 0
+    rejected_data_points: int | str = 0
     error_message: str = ""
 
 
@@ -49,11 +50,11 @@ class Collector:
         self._first_pause = first_pause
         self._http = httpx2.AsyncClient(timeout=SECONDS, trust_env=False, follow_redirects=False)
 
-    async def deliver(self, body: bytes, count: int, *, tries: int = TRIES) -> Delivered:
-        """Deliver `count` spans, waiting longer before each new try. Raises nothing but CancelledError."""
+    async def deliver(self, body: bytes, count: int, *, path: str = PATH, tries: int = TRIES) -> Delivered:
+        """Deliver `count` spans, or points of metrics, waiting longer before each new try. Raises nothing but CancelledError."""
         pause = self._first_pause
         for left in range(tries - 1, -1, -1):
-            status, asked, told = await self._post(body)
+            status, asked, told = await self._post(path, body)
             if status is not None and 200 <= status < 300:
                 return _of_answer(told, count)
             why = told.decode(errors="replace") if status is None else f"it answered {status}"
@@ -67,10 +68,10 @@ class Collector:
         """Let go of its connections."""
         await self._http.aclose()
 
-    async def _post(self, body: bytes) -> tuple[int | None, float, bytes]:
+    async def _post(self, path: str, body: bytes) -> tuple[int | None, float, bytes]:
         """Status, how many seconds the collector asks to wait, and what it says; no status where there is no answer."""
         try:
-            async with self._http.stream("POST", self.endpoint + PATH, content=body, headers=self._headers) as response:
+            async with self._http.stream("POST", self.endpoint + path, content=body, headers=self._headers) as response:
                 told = b""
                 async for chunk in response.aiter_bytes():
                     told += chunk
@@ -85,7 +86,7 @@ def _of_answer(told: bytes, count: int) -> Delivered:
     """A collector may take a part and say how much it did not."""
     try:
         partial = msgspec.json.decode(told, type=_Answer).partial_success if told else None
-        rejected = int(partial.rejected_spans) if partial is not None else 0
+        rejected = int(partial.rejected_spans) + int(partial.rejected_data_points) if partial is not None else 0
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
         return Delivered()
     return Delivered(min(count, max(0, rejected)), partial.error_message[:200] if partial is not None else "")

@@ -36,7 +36,7 @@ _ERROR: Final = 2
 _REMOTE: Final = 0x300
 """SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK and SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_SCOPE: Final = {"name": "voicetap", "version": "1"}
+SCOPE: Final = {"name": "voicetap", "version": "1"}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -56,7 +56,7 @@ def spans(session: Row, turn: Row, findings: Iterable[Row] = (), *, semconv: Sem
         "startTimeUnixNano": str(begun),
         "endTimeUnixNano": str(ended),
         "attributes": [
-            _attribute("gen_ai.operation.name", operation),
+            attribute("gen_ai.operation.name", operation),
             *_attributes((*ATTRIBUTES, *(CONTENT if content else ())), session, turn, semconv),
         ],
         "events": [_event(finding, semconv) for finding in findings],
@@ -71,11 +71,16 @@ def spans(session: Row, turn: Row, findings: Iterable[Row] = (), *, semconv: Sem
 
 def request(found: Sequence[Row], semconv: Semconv = "latest", service: str = "voicetap") -> bytes:
     """The body of a request that delivers spans."""
-    resource = {"attributes": [_attribute("service.name", service), _attribute("voicetap.semconv", semconv)]}
-    scope: Row = {"scope": _SCOPE, "spans": found}
+    resource = described(semconv, service)
+    scope: Row = {"scope": SCOPE, "spans": found}
     if SCHEMA[semconv]:
         scope["schemaUrl"] = SCHEMA[semconv]
     return _encode({"resourceSpans": [{"resource": resource, "scopeSpans": [scope]}]})
+
+
+def described(semconv: Semconv, service: str) -> Row:
+    """Who delivers."""
+    return {"attributes": [attribute("service.name", service), attribute("voicetap.semconv", semconv)]}
 
 
 def _tool(turn: Row, call: Row, number: int, trace: str, parent: str, begun: int, semconv: Semconv, *, content: bool) -> Row:
@@ -101,10 +106,11 @@ def _event(finding: Row, semconv: Semconv) -> Row:
 
 def _attributes(table: Iterable[Attribute], session: Row, turn: Row, semconv: Semconv) -> list[Row]:
     named = ((attribute.name(semconv), attribute.take(session, turn)) for attribute in table)
-    return [_attribute(name, value) for name, value in named if name is not None and value is not None]
+    return [attribute(name, value) for name, value in named if name is not None and value is not None]
 
 
-def _attribute(name: str, value: Any) -> Row:
+def attribute(name: str, value: Any) -> Row:
+    """A name and its value, as OTLP has them."""
     return {"key": name, "value": _value(value)}
 
 

@@ -40,9 +40,9 @@ def _fields(order: str | tuple[str, ...], **types: str) -> tuple[Field, ...]:
 
 FIELDS_OF: Final[Mapping[Kind, tuple[Field, ...]]] = {
     "session": _fields(
-        "id started_at ended_at transport call client_secret door principal route provider kind family dialect upstream_host grouping traceparent"
-        " client model upstream_model provider_model provider_session turns usage cost first_audio findings media audio recording held"
-        " events error close frames unreadable redacted_credentials tags errors lost added",
+        "id started_at ended_at transport call client_secret door principal route provider kind family dialect upstream_host grouping"
+        " traceparent client model upstream_model provider_model provider_session turns usage cost first_audio findings media audio"
+        " recording held events error close frames unreadable redacted_credentials tags errors lost added",
         string="id! started_at!",
         integer="turns redacted_credentials",
         array="tags errors",

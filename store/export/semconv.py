@@ -17,6 +17,11 @@ from store.lines import Row
 
 Semconv = Literal["latest", "1.36"]
 
+OPT_IN: Final = "OTEL_SEMCONV_STABILITY_OPT_IN"
+"""The variable by which OpenTelemetry's own instrumentations choose a version,"""
+NEWEST: Final = "gen_ai_latest_experimental"
+"""and what it says for the newest."""
+
 SCHEMA: Final[Mapping[Semconv, str]] = {"latest": "", "1.36": "https://opentelemetry.io/schemas/1.36.0"}
 OPERATION: Final[Mapping[Semconv, str]] = {"latest": "realtime_inference", "1.36": "chat"}
 
@@ -26,6 +31,14 @@ REASONS: Final = {"completed": "stop", "max_output_tokens": "length", "turn_dete
 """Reason of a turn, else its status -> finish reason, where that is another word."""
 
 Take = Callable[[Row, Row], Any]
+
+
+def in_force(wanted: Semconv | None, environment: Mapping[str, str]) -> Semconv:
+    """The version that is wanted, else the one that the environment asks for, else the newest."""
+    if wanted is not None:
+        return wanted
+    asked = {name.strip() for name in environment.get(OPT_IN, "").split(",")} - {""}
+    return "1.36" if asked and NEWEST not in asked else "latest"
 
 
 class Attribute(NamedTuple):

@@ -14,10 +14,12 @@ from exportlog import opening
 from exportlog import turn
 from otelreceiver import Receiver
 from otelreceiver import attributes
+from otelreceiver import metrics_of
 from otelreceiver import receiver
 from waiting import eventually
 
 from addons import telemetry
+from addons.metering import SECONDS
 from addons.telemetry import SETTLE_SECONDS
 from addons.telemetry import Telemetry
 from rules.otel import Otel
@@ -122,6 +124,47 @@ async def test_being_stopped_in_the_middle_loses_nothing(there: Receiver) -> Non
     await draining
     assert {attributes(span)["voicetap.turn"] for span in there.spans} == set(range(1, 101))
     assert (stage.telemetry.waiting, stage.telemetry.counts.failed, stage.telemetry.counts.dropped) == (0, 0, 0)
+
+
+async def test_figures_are_delivered_in_their_time_and_again_where_they_were_not_taken(
+    there: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = Stage(there.url)
+    stage.otel = Otel.model_validate({"endpoint": there.url, "metrics": True})
+    session = stage.session("ses_1")
+    for index in (1, 2):
+        stage.tells(session, index)
+        stage.tap.over[0](session)
+        stage.settle()
+        stage.telemetry._queue.clear()
+        await stage.telemetry._measure()
+        assert there.bodies == [], "a minute has not passed"
+    stage.now += SECONDS
+    there.answers = [(503, {}, b"")]
+    await stage.telemetry._measure()
+    await stage.telemetry._measure()
+    assert (len(there.bodies), there.measured) == (1, [])
+    stage.now += SECONDS
+    await stage.telemetry._measure()
+    await stage.telemetry.drain()
+    assert [metrics_of(one)["gen_ai.client.operation.duration"].histogram.data_points[0].count for one in there.measured] == [2, 2]
+    assert [record.message for record in caplog.records] == ["otel: metrics were not taken, and are delivered again: it answered 503"]
+
+
+async def test_figures_begin_anew_for_another_collector(there: Receiver) -> None:
+    stage = Stage("http://127.0.0.1:9")
+    stage.otel = Otel.model_validate({"endpoint": "http://127.0.0.1:9", "metrics": True})
+    session = stage.session("ses_1")
+    for index, endpoint in enumerate(("http://127.0.0.1:9", there.url), 1):
+        stage.otel = Otel.model_validate({"endpoint": endpoint, "metrics": True, "semconv": "1.36"})
+        stage.tells(session, index)
+        stage.tap.over[0](session)
+        stage.settle()
+    stage.telemetry._queue.clear()
+    await stage.telemetry.drain()
+    [measured] = there.measured
+    assert metrics_of(measured)["gen_ai.client.operation.duration"].histogram.data_points[0].count == 1
+    assert "gen_ai.client.inference.usage.input_tokens" not in metrics_of(measured)
 
 
 async def test_a_secret_that_is_not_there_is_told_once(there: Receiver, caplog: pytest.LogCaptureFixture) -> None:

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from otelreceiver import Receiver
 from otelreceiver import attributes
+from otelreceiver import metrics_of
 from otelreceiver import receiver
 from prometheus_client.parser import text_string_to_metric_families
 from proxying import RULES
@@ -181,6 +182,20 @@ async def test_rules_turn_it_on_and_off_while_it_runs(proxy: Proxy, collector: R
     span = collector.spans[-1]
     assert (span.name, attributes(span)["gen_ai.system"]) == ("chat gpt-realtime", "simulator")
     assert "good morning" in attributes(span)["gen_ai.input.messages"]
+
+
+async def test_figures_arrive_where_they_are_asked_for(tmp_path: Path, simulator: Simulator) -> None:
+    with receiver() as there:
+        async with started_proxy(tmp_path, rules(simulator, to(there, ", metrics: true")), env={"OTEL_TOKEN": "x"}) as proxy:
+            await converse(proxy, "measured", "hello", "and again")
+            assert await proxy.stop() == 0
+    found = metrics_of(there.measured[-1])
+    [duration] = found["gen_ai.client.operation.duration"].histogram.data_points
+    assert duration.count == 2
+    assert attributes(duration)["gen_ai.response.model"].startswith("gpt-realtime")
+    [hits] = found["voicetap.policy.actions"].sum.data_points
+    assert (hits.as_int, attributes(hits)["voicetap.policy.rule"]) == (2, "answers")
+    assert "measured" not in str(there.measured) and "tester" not in str(there.measured)
 
 
 async def test_it_stops_whether_the_collector_is_there_or_not(tmp_path: Path, simulator: Simulator) -> None:

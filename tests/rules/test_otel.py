@@ -26,7 +26,7 @@ def test_endpoints(written: str, read: str) -> None:
     rules = loaded(f"  endpoint: {written}\n").rules
     assert rules is not None
     assert rules.otel is not None
-    assert (rules.otel.endpoint, rules.otel.content, rules.otel.semconv) == (read, False, "latest")
+    assert (rules.otel.endpoint, rules.otel.content, rules.otel.semconv) == (read, False, None)
 
 
 @pytest.mark.parametrize(

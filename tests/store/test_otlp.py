@@ -140,6 +140,22 @@ def test_where_the_provider_is(host: str, address: str | None, port: int | None)
     assert (found.get("server.address"), found.get("server.port")) == (address, port)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "asked", "version"),
+    [
+        (None, None, "latest"),
+        (None, "", "latest"),
+        (None, "gen_ai_latest_experimental", "latest"),
+        (None, "http/dup, gen_ai_latest_experimental", "latest"),
+        (None, "http", "1.36"),
+        ("latest", "http", "latest"),
+        ("1.36", "gen_ai_latest_experimental", "1.36"),
+    ],
+)
+def test_which_version_names_them(wanted: Any, asked: str | None, version: str) -> None:
+    assert semconv.in_force(wanted, {} if asked is None else {"OTEL_SEMCONV_STABILITY_OPT_IN": asked}) == version
+
+
 def test_records_of_little_are_spans_too() -> None:
     bare = {"session": "s\ud800", "index": 1, "status": "interrupted", "started_at": "2026-11-21T09:30:00Z", "ended_at": None}
     (span,) = spans_of(decoded(request(spans({"id": "s\ud800"}, bare))))
