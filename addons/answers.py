@@ -6,21 +6,13 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 from typing import Final
 
 from mitmproxy import http
 
-_TYPES: Final = {
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    429: "rate_limit_error",
-    501: "not_implemented",
-}
-_CODES: Final = {413: "body_too_large", 431: "headers_too_large"}
-"""Where the phrase of the status differs between versions of Python, or says little."""
+from addons.errorbody import body_of
+
 _WEBSOCKET_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -33,9 +25,7 @@ def refusal(
     headers: Mapping[str, str] | None = None,
 ) -> http.Response:
     """An error response: `{"error": {message, type, code, param}}` with the given status."""
-    kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "upstream_error" if status in (502, 504) else "server_error")
-    error = {"message": message or HTTPStatus(status).phrase, "type": kind, "code": code or code_of(status), "param": param}
-    return answer(status, {"error": error}, headers=headers)
+    return answer(status, body_of(status, message, code=code, param=param), headers=headers)
 
 
 def answer(status: int, body: Any, *, headers: Mapping[str, str] | None = None) -> http.Response:
@@ -51,11 +41,6 @@ def upgrade(key: str, subprotocol: str | None) -> http.Response:
     if subprotocol:
         fields["sec-websocket-protocol"] = subprotocol
     return http.Response.make(101, b"", fields)
-
-
-def code_of(status: int) -> str:
-    """The code of a refusal that has none of its own."""
-    return _CODES.get(status) or HTTPStatus(status).phrase.lower().replace(" ", "_")
 
 
 class NotAdmitted(Exception):

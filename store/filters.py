@@ -16,10 +16,6 @@ from datetime import datetime
 from datetime import timedelta
 from typing import Final
 
-from pydantic_core import PydanticCustomError
-
-from rules.units import parse_duration
-
 SESSION: Final[Mapping[str, str]] = {
     "key": "principal",
     "provider": "provider",
@@ -119,6 +115,11 @@ def conditions(given: Iterable[str], known: Mapping[str, str]) -> dict[str, str]
 
 def moment_of(name: str, text: str, now: datetime) -> datetime:
     """`2027-01-31`, `2027-01-31T18:00:00Z` (local time without a zone), or `90m`, which is so long before `now`. Raises BadFilter."""
+    # Most who filter name no time, and these take as long to load as all the rest of a process that reads the log.
+    from pydantic_core import PydanticCustomError
+
+    from rules.units import parse_duration
+
     try:
         return now - timedelta(seconds=parse_duration(text))
     except (PydanticCustomError, OverflowError):

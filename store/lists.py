@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
+from itertools import batched
 from itertools import groupby
 from itertools import islice
 from operator import attrgetter
 from types import MappingProxyType
+from typing import Final
 
 from store.contentreader import Looking
 from store.dayreader import DayReader
@@ -28,6 +30,9 @@ from store.texts import MISSING
 from store.texts import STATE
 from store.texts import owner
 from store.texts import rejoined
+
+_AT_ONCE: Final = 200
+"""Records that are in memory at once, where one asks for one after the other."""
 
 
 class Lists(DayReader):
@@ -115,6 +120,15 @@ class Lists(DayReader):
         if made.get(STATE) == MISSING and self.erased(day, session):
             made[STATE] = GONE
         return made
+
+    def of_sessions(self, day: str, table: str, sessions: Iterable[str]) -> Iterator[Row]:
+        """The records of a table of a day that belong to sessions, by their full ids, in the order in which they came; without texts."""
+        with self._reading():
+            numbers = sorted(number for session in {*sessions} for number in self.table(day, table).documents(session))
+        for part in batched(numbers, _AT_ONCE):
+            with self._reading():
+                rows = [row for _, row in self.table(day, table).items(part)]
+            yield from rows
 
     def erased(self, day: str, session: str) -> bool:
         """Whether what a session said in the records of a day is gone for good."""

@@ -80,9 +80,10 @@ class Places:
 
     def refresh(self, ahead: Ahead | None = None) -> None:
         self._ahead = ahead
-        for offset, line in self._tail.lines(on_anew=self._forget, ahead=ahead, needle=self._own):
-            if not of_other_tables(line, self._own):
-                self._look(offset, line)
+        own, look = self._own, self._look
+        for offset, line in self._tail.lines(on_anew=self._forget, ahead=ahead, needle=own):
+            if line.startswith(own) or not of_other_tables(line, own):
+                look(offset, line)
 
     @property
     def weight(self) -> int:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from addons.answers import refusal
+from addons.errorbody import body_of
 
 
 def refused(
     status: int, message: str, *, code: str | None = None, param: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
     """`{"error": {message, type, code, param}}` with the given status."""
-    made = refusal(status, message, code=code, param=param, headers=headers)
-    return Response(made.content or b"", status, headers=dict(made.headers))
+    fields = {"content-type": "application/json", "cache-control": "no-store", **(headers or {})}
+    return Response(json.dumps(body_of(status, message, code=code, param=param)), status, headers=fields)
 
 
 class Refused(Exception):

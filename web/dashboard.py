@@ -18,24 +18,21 @@ from store.filters import SESSION
 from store.filters import BadFilter
 from store.filters import Filter
 from store.filters import parsed
-from store.reader import LogReader
 from web.listing import Listing
-from web.listing import Record
-from web.listing import fits
-from web.listing import listed
 from web.live import Change
 from web.live import Watch
 from web.pages import static
-from web.query import Page
 from web.query import filtered
 from web.query import known
 from web.query import page as part_of
 from web.reading import Work
 from web.rendering import as_json
-from web.rendering import encoded
 from web.rendering import page
 from web.rendering import render
 from web.rendering import whole
+from web.sessionlist import fits
+from web.sessionlist import sessions_page
+from web.sessionlist import sessions_twin
 from web.stream import events
 
 _ASSETS: Final = Path(__file__).parent / "assets"
@@ -81,18 +78,6 @@ class Dashboard:
         known(request.query_params, ("q",))
         conditions = _conditions(filtered(request.query_params, SESSION))
         return events(self._watch, lambda kind, session: kind == "session", lambda change: asyncio.to_thread(_row, change, conditions))
-
-
-def sessions_page(log: LogReader, live: list[Record], part: Page, conditions: dict[str, Any], shown: dict[str, Any]) -> str:
-    """The list as a page; `shown` is what else stands on it."""
-    sessions, more = listed(log, live, part, conditions)
-    return render("sessions.html", sessions=sessions, more=more, **shown)
-
-
-def sessions_twin(log: LogReader, live: list[Record], part: Page, conditions: dict[str, Any], q: str) -> bytes:
-    """The list as JSON."""
-    sessions, more = listed(log, live, part, conditions)
-    return encoded({"sessions": sessions, "q": q, **part.record(), "has_more": more})
 
 
 def _row(change: Change, conditions: dict[str, Any]) -> dict[str, Any]:

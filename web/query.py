@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC
 from datetime import datetime
 from typing import Any
@@ -24,23 +23,12 @@ from store.frames import Direction
 from store.query import Order
 from store.query import Status
 from web.answers import Refused
+from web.paging import Page as Page
 
 MAX_LIMIT: Final = 500
 DEFAULT_LIMIT: Final = 50
 _PAGED: Final = ("limit", "offset", "order")
 TURN_STATUSES: Final = ("completed", "cancelled", "incomplete", "failed", "interrupted")
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Part of a list: `desc` has the newest first."""
-
-    limit: int
-    offset: int
-    order: Order
-
-    def record(self) -> dict[str, Any]:
-        return {"limit": self.limit, "offset": self.offset, "order": self.order}
 
 
 def page(given: Mapping[str, str], order: Order) -> Page:

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import pickle
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from typing import BinaryIO
 from typing import Concatenate
 from typing import Final
 from typing import Protocol
 
 from store.errors import LogUnavailable
-from store.errors import StoreError
 from store.reader import LogReader
+from web.readingprocess import HEAD
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +28,6 @@ LONGEST_SECONDS: Final = 60.0
 """For one page; a process that takes longer is ended."""
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
-_HEAD: Final = 8
-_NICE: Final = 5
 
 
 class Work(Protocol):
@@ -77,7 +73,7 @@ class Readers:
 
     async def _started(self) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "web.reading", str(self._data)),
+            *(sys.executable, "-P", "-m", "web.readingprocess", str(self._data)),
             cwd=_ROOT,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -97,30 +93,8 @@ class Readers:
 async def _asked(process: asyncio.subprocess.Process, question: bytes) -> tuple[bool, Any]:
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(len(question).to_bytes(_HEAD, "big") + question)
+    process.stdin.write(len(question).to_bytes(HEAD, "big") + question)
     await process.stdin.drain()
-    size = int.from_bytes(await process.stdout.readexactly(_HEAD), "big")
+    size = int.from_bytes(await process.stdout.readexactly(HEAD), "big")
     answer: tuple[bool, Any] = pickle.loads(await process.stdout.readexactly(size))  # noqa: S301 - from a process of ours
     return answer
-
-
-def serve(data: Path, questions: BinaryIO, answers: BinaryIO) -> None:
-    """Answer questions until there are none any more."""
-    log = LogReader(data)
-    while len(head := questions.read(_HEAD)) == _HEAD:
-        answer = pickle.dumps(_answered(log, questions.read(int.from_bytes(head, "big"))))
-        answers.write(len(answer).to_bytes(_HEAD, "big") + answer)
-        answers.flush()
-
-
-def _answered(log: LogReader, question: bytes) -> tuple[bool, Any]:
-    function, given, named = pickle.loads(question)  # noqa: S301 - from the process that started this one
-    try:
-        return True, function(log, *given, **named)
-    except (StoreError, OSError) as error:
-        return False, str(error)
-
-
-if __name__ == "__main__":
-    os.nice(_NICE)
-    serve(Path(sys.argv[1]), sys.stdin.buffer, sys.stdout.buffer)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from collections.abc import Mapping
 from datetime import UTC
 from datetime import datetime
-from datetime import timedelta
 from typing import Any
 from typing import Final
 
@@ -25,8 +23,7 @@ from rules.explaining import BLANK
 from rules.explaining import DOORS
 from rules.model import Rules
 from rules.policy import Policy
-from store.clock import stamp
-from store.reader import LogReader
+from store.hits import hits_of_policies
 from web.query import known
 from web.reading import Work
 from web.rendering import page
@@ -71,7 +68,7 @@ class State:
     async def _rules(self, request: Request) -> Record:
         known(request.query_params, ())
         rules, generation = self._active(), self._numbers().generation
-        hits = await self._work(hits_of_policies)
+        hits = await self._work(hits_of_policies, datetime.now(UTC), DAYS)
         return {
             "generation": generation,
             "days": DAYS,
@@ -97,23 +94,6 @@ class State:
             },
             "workers": [dict(worker) for worker in now.workers],
         }
-
-
-def hits_of_policies(log: LogReader) -> dict[str, Record]:
-    """Of each policy: how often it was enforced and watched by action, in how many sessions, and when last."""
-    now = datetime.now(UTC)
-    first = datetime(now.year, now.month, now.day, tzinfo=UTC) - timedelta(days=DAYS - 1)
-    hits: dict[str, Record] = {}
-    sessions: dict[str, set[str]] = {}
-    for finding in log.findings(since=first, kind="policy", limit=None, order="asc"):
-        name = str(finding["policy"])
-        made = hits.setdefault(name, {"count": 0, "days": Counter()})
-        made["count"] += 1
-        made["last"] = finding["at"]
-        made["days"][finding["at"][:10]] += 1
-        sessions.setdefault(name, set()).add(str(finding["session"]))
-    days = [stamp(first + timedelta(days=number))[:10] for number in range(DAYS)]
-    return {name: {**made, "days": [made["days"][day] for day in days], "sessions": len(sessions[name])} for name, made in hits.items()}
 
 
 def _policy(policy: Policy, hits: Record) -> Record:

@@ -129,7 +129,9 @@ class Reading:
     def _of_day(self, kind: Kind, day: str, found: _Found | None) -> Iterator[Row]:
         table = TABLES[kind]
         looking, erased = self._log.contents.looking(), {owner(row) for row in self._log.rows(day, ERASED).values()}
-        for row in settled(partial(self._log.lines_of, day, table), table):
+        few = found.ids if found is not None and self._chosen.ids else None
+        rows = settled(partial(self._log.lines_of, day, table), table) if few is None else self._log.of_sessions(day, table, few)
+        for row in rows:
             if found is None or str(row.get("session")) in found.ids or self._is_free(row):
                 state = GONE if owner(row) in erased else MISSING
                 yield rejoined(table, row, partial(looking.find, day, owner(row)), state)

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from addons.answers import code_of
 from addons.endings import CODES
+from addons.errorbody import code_of
 from realtime.framing import FrameReader
 from realtime.policies.refusal import FAILED
 from realtime.watch import CHANGED

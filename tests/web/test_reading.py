@@ -23,10 +23,10 @@ from store.days import folder_of
 from store.errors import LogUnavailable
 from store.reader import LogReader
 from store.table import AppendDB
-from web.listing import listed
-from web.query import Page
+from web.paging import Page
 from web.reading import PROCESSES
 from web.reading import Readers
+from web.sessionlist import listed
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def children() -> list[int]:
 
 def _reads(process: psutil.Process) -> bool:
     try:
-        return "web.reading" in process.cmdline()
+        return "web.readingprocess" in process.cmdline()
     except psutil.NoSuchProcess:
         return False
 
@@ -96,6 +96,7 @@ import asyncio, os, signal, psutil
 from pathlib import Path
 from store.reader import LogReader
 from web.reading import Readers
+from web.sessionlist import listed
 
 async def main():
     await Readers(Path({str(tmp_path)!r})).work(LogReader.days)
