@@ -18,7 +18,7 @@ class Kind:
 
 KINDS: Final[dict[str, Kind]] = {
     "VT100": Kind(BAD_INPUT, "The rules file has errors, or cannot be read."),
-    "VT101": Kind(FAILED, "The proxy, or a replay, could not start: a port in use, a folder that cannot be written, an address that is not allowed."),
+    "VT101": Kind(FAILED, "Proxy or replay could not start: a port in use, a folder that cannot be written, an address not allowed."),
     "VT102": Kind(FAILED, "The data folder or its log cannot be read or written."),
     "VT103": Kind(FAILED, "No session has this id."),
     "VT104": Kind(
