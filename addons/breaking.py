@@ -95,6 +95,7 @@ class Breaks:
         """Whether messages of a session are looked at here; see `Occasional`."""
         points = [point for point in self._points.values() if point.wants(session)]
         session.breaks_sound = bool(session.paused) or any(point.wants_sound for point in points)
+        session.watched = session.watched or session.breaks_sound
         return bool(points or session.paused)
 
     def queue(self, session: Session, frame: Frame) -> Verdict | None:

@@ -61,7 +61,7 @@ class Gating:
         """What a session's messages are shown to."""
         if not session.gates:
             return self.policing.frame
-        session.watched = session.gates.hold
+        session.watched = session.gates.hold or session.breaks_sound
         if session.id not in self._gated:
             keeper = Gatekeeper(self._tap, self.policing, session, self._crossed)
             self._gated[session.id] = Gated(keeper, self.policing, partial(self._gate_of_sound, keeper, session))
@@ -133,6 +133,7 @@ class Gated:
         left = left_of(frame, judged, verdict)
         if self.sound is None or left is None or not has_sound(self._dialect, left):
             return verdict
+        self.keeper.note("block", None, "unchecked", "sound that an operator made cannot be checked", frame.type)
         return Verdict("drop")
 
     def withdrawn(self, frame: Frame) -> None:

@@ -1,4 +1,4 @@
-"""What is paused when a session ends, too much waits, or nothing is allowed any more: it never hangs, and what became of it is on record."""
+"""What is paused when a session ends, too much waits or nothing is allowed any more: it never hangs, and is on record."""
 
 from __future__ import annotations
 
