@@ -14,8 +14,10 @@ from realtime.audio import AudioFormat
 from realtime.dialects import make
 from realtime.frame import Frame
 from realtime.signals import SessionConfig
+from store.frames import Direction
 from store.frames import Event
 
+_SOUNDING: Final[tuple[Direction, ...]] = ("client",)
 _PIECE: Final = 0.1
 """Seconds of sound in a message."""
 _OF_CALLS: Final = frozenset({"output_audio_buffer.clear"})
@@ -24,7 +26,7 @@ _OF_CALLS: Final = frozenset({"output_audio_buffer.clear"})
 
 def messages_of(recording: Recording, spelling: Spelling) -> Iterator[Message]:
     """Every message in order; the model's sound stays out. Those made of a call's sound have numbers below 0. Raises OSError."""
-    messages = recording.messages(("client",))
+    messages = recording.messages(_SOUNDING)
     return _with_sound(recording, messages, spelling) if is_call(recording) else messages
 
 

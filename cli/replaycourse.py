@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 from typing import Final
 
 from cli.replayedits import Edits
+from cli.replayids import with_calls
 from cli.replayprogress import Progress
 from cli.replayscript import Script
 from cli.replayscript import Step
@@ -47,6 +47,8 @@ class Course:
         """Calls of now that get no recorded result: answered with an error, or as in the recording not at all."""
         self._unanswered = script.unanswered
         self._results = [(step, call) for step in script.steps for call in step.results]
+        self._uncalled: set[int] = set()
+        """Messages with results that were waited for long enough."""
         self._rounds = 0
         self._skipped = self._given = 0
         """Inputs since the client last asked for an answer, skipped and sent."""
@@ -77,12 +79,14 @@ class Course:
         need, live = step.standing, self.live
         if need.greeted and not live.greeted:
             return "the provider's first message"
-        for name, said in (("started", "answer"), ("began", "beginning of an answer"), ("ended", "end of an answer")):
+        for name, said in _COUNTED:
             if getattr(live, name) < getattr(need, name) + self._shift:
-                return f"the {said}"
+                return said
         self._match(step)
         if live.busy and (step.settled or any(not self._matched(call) for call in step.results)):
             return "the end of an answer" if live.open else "an answer"
+        if step.results and not self._spelling.answers and not self._called(step):
+            return "a call of a tool"
         if not self._script.end.standing.transcripts or step is not self._script.end:
             return None
         return "what the user was heard to say" if live.transcripts < need.transcripts else "an answer" if live.outside else None
@@ -90,6 +94,7 @@ class Course:
     def go_on(self, step: Step) -> None:
         """What a message waits for does not come: count as if it had."""
         self.notes[f"went on without {self.waits(step)}"] += 1
+        self._uncalled.add(step.n)
         need, live = step.standing, self.live
         self._shift = min(live.started - need.started, live.began - need.began, live.ended - need.ended)
 
@@ -135,12 +140,14 @@ class Course:
             return None
         return self._spelling.silence(live.formats[0], milliseconds)
 
-    @property
-    def tells_speech(self) -> bool:
-        """Whether it means something that the provider keeps silent."""
-        return self._spelling.tells_speech or not self.live.listened
+    def is_told(self, step: Step) -> bool:
+        """Whether it means something that the provider keeps silent: it would say that it hears somebody, or call a tool."""
+        return self._spelling.tells_speech or not self.live.listened or bool(step.results and not self._spelling.answers)
 
     # -- calls of tools ---------------------------------------------------------------------------------------------------------
+
+    def _called(self, step: Step) -> bool:
+        return step.n in self._uncalled or any(map(self._matched, step.results))
 
     def _matched(self, recorded: str) -> bool:
         return recorded in self._calls.values()
@@ -198,7 +205,7 @@ class Course:
         missing: list[str] = []
         made: Event = self._script.ids.rewritten(event, missing)
         now = {recorded: call for call, recorded in self._calls.items()}
-        made = _replaced(made, {call: now.get(call) for call in step.results})
+        made = with_calls(made, {call: now.get(call) for call in step.results})
         if any(name in ("id", "item_id") for name in missing) and step.type != "conversation.item.truncate":
             self.notes[f"{step.type} is not sent: what it is about is not there"] += 1
             return None
@@ -223,23 +230,8 @@ class Course:
         return event | {"item_id": item, "audio_end_ms": min(wanted, most) if isinstance(wanted, int) else most}
 
 
+_COUNTED: Final = (("started", "an answer"), ("began", "the beginning of an answer"), ("ended", "the end of an answer"))
 _SETTABLE: Final = frozenset(
     ("type", "instructions", "tools", "tool_choice", "output_modalities", "audio", "max_output_tokens", "truncation", "include", "prompt")
 )
 """What of a session that a provider tells can be asked for."""
-_CALLS: Final = ("call_id", "tool_call_id", "id")
-_GONE: Final = object()
-
-
-def _replaced(value: Any, calls: dict[str, str | None]) -> Any:
-    """With the calls of now in the place of the recorded ones; results of calls that are not there are left out of lists."""
-    if not calls:
-        return value
-    if isinstance(value, list):
-        return [made for member in value if (made := _replaced(member, calls)) is not _GONE]
-    if not isinstance(value, dict):
-        return value
-    named = {name: value[name] for name in _CALLS if isinstance(value.get(name), str) and value[name] in calls}
-    if any(calls[name] is None for name in named.values()):
-        return _GONE
-    return {name: calls[named[name]] if name in named else _replaced(member, calls) for name, member in value.items()}

@@ -13,6 +13,8 @@ Thing = tuple[str | int | None, ...]
 _ITEM: Final = ("conversation.item.added", "conversation.item.created")
 _NAMED: Final = ("id", "item_id", "previous_item_id", "response_id")
 """Fields of a client's message that have such an id."""
+_CALLS: Final = ("call_id", "tool_call_id", "id")
+_GONE: Final = object()
 
 
 class Ids:
@@ -90,3 +92,17 @@ class _Named:
         if isinstance(name, str) and name not in self.things:
             self.things[name] = thing
             self.names[thing] = name
+
+
+def with_calls(value: Any, calls: dict[str, str | None]) -> Any:
+    """A client's message with the calls of now in the place of the recorded ones; results of calls that are not there go out of lists."""
+    if not calls:
+        return value
+    if isinstance(value, list):
+        return [made for member in value if (made := with_calls(member, calls)) is not _GONE]
+    if not isinstance(value, dict):
+        return value
+    named = {name: value[name] for name in _CALLS if isinstance(value.get(name), str) and value[name] in calls}
+    if any(calls[name] is None for name in named.values()):
+        return _GONE
+    return {name: calls[named[name]] if name in named else with_calls(member, calls) for name, member in value.items()}

@@ -167,7 +167,7 @@ class _Sender:
         """What does not come: it is gone on without, where the provider has nothing to do. Raises Unanswered."""
         waited = self._clock() - self._moved
         idle = not self._course.live.busy and not self._course.live.outside and self._course.live.greeted
-        if idle and self._course.tells_speech and waited > min(QUIET_SECONDS, self._line.patience):
+        if idle and self._course.is_told(step) and waited > min(QUIET_SECONDS, self._line.patience):
             self._course.go_on(step)
         elif waited > self._line.patience:
             raise Unanswered(why)

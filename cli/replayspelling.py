@@ -46,6 +46,8 @@ class Spelling:
     """Whether the model stands in the URL; else a message names it."""
     tells_speech: bool = True
     """Whether the provider says what it hears, so that its silence means that there was nothing to hear."""
+    answers: bool = True
+    """Whether there are answers, which call tools or end without."""
     resumes: bool = False
     """Whether a call ends an answer that goes on as another one after the result, without a request."""
     automatic: Mapping[str, tuple[str, Callable[[Event], Event]]] = field(default_factory=dict)
@@ -139,6 +141,7 @@ SPELLINGS: Final[dict[str, Spelling]] = {
         instructions=("session", "instructions"),
         result=_live_result,
         url_model=False,
+        answers=False,
         tells_speech=False,
     ),
     "gemini": Spelling(
