@@ -13,7 +13,6 @@ from store.filters import SESSION
 from store.filters import Filter
 from store.overview import overview
 from store.reader import LogReader
-from web.answers import Refused
 from web.listing import Listing
 from web.listing import Record
 from web.query import filtered
@@ -36,8 +35,6 @@ class Top:
         """`{sessions, totals}` as `store.overview` has them; `limit` is of sessions that do not run."""
         known(request.query_params, ("q", "limit"))
         wanted = filtered(request.query_params, SESSION)
-        if wanted.text:
-            raise Refused(400, f"only conditions are taken here, not {wanted.text[:40]!r}", param="q")
         return as_json(await self._work(top, self._listing.live, wanted, page(request.query_params, "desc").limit))
 
 

@@ -57,6 +57,17 @@ def seen(log: Log, words: str = "", limit: int = 10) -> tuple[list[tuple[str, bo
     return [(record["id"], record["live"]) for record in found["sessions"]], found["totals"]
 
 
+def test_words_are_looked_for_in_all_that_is_kept(log: Log) -> None:
+    log.turn_written({"session": "ses_2", "index": 1, "status": "completed", "output": "a refund, of course"})
+    log.turn_written({"session": "ses_4", "index": 1, "status": "completed", "input": "I want a Refund"})
+    log.commit()
+    found, totals = seen(log, "refund")
+    assert found == [("ses_4", True), ("ses_2", False)]
+    assert totals == {"open": 1, "cost": {"usd": 1.5, "partial": False}, "first_audio": {"p50": 300.0, "p95": 500.0, "turns": 3}}
+    assert seen(log, "refund key=lab")[0] == seen(log, "nobody said that")[0] == []
+    assert seen(log, "nobody said that")[1]["open"] == 0
+
+
 def test_what_runs_as_it_stands_now_then_the_newest_others(log: Log) -> None:
     sessions, totals = seen(log)
     assert sessions == [("ses_4", True), ("ses_3", False), ("ses_2", False), ("ses_1", False)]
