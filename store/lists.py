@@ -122,9 +122,9 @@ class Lists(DayReader):
         return made
 
     def of_sessions(self, day: str, table: str, sessions: Iterable[str]) -> Iterator[Row]:
-        """The records of a table of a day that belong to sessions, by their full ids, in the order in which they came; without texts."""
+        """The records of a day that belong to sessions, by their full ids: of each in their order, turns by their index; without texts."""
         with self._reading():
-            numbers = sorted(number for session in {*sessions} for number in self.table(day, table).documents(session))
+            numbers = [number for session in sorted(sessions) for number in self.table(day, table).in_order(session)]
         for part in batched(numbers, _AT_ONCE):
             with self._reading():
                 rows = [row for _, row in self.table(day, table).items(part)]

@@ -40,6 +40,7 @@ from store.tables import SESSIONS
 from store.tables import TURNS
 from store.texts import GONE
 from store.texts import MISSING
+from store.texts import STATE
 from store.texts import rejoined
 
 _MOST_KNOWN: Final = 20_000
@@ -128,12 +129,8 @@ class LogReader(Lists):
         offset: int = 0,
         limit: int | None = None,
         order: Order = "asc",
-        texts: bool = True,
     ) -> list[Row]:
-        """The turns of a session, by its full id, in order of their index, or only those with `indices`.
-
-        Without `texts` commitments stand in their place, and nothing of what was said is read.
-        """
+        """The turns of a session, by its full id, in order of their index, or only those with `indices`."""
         with self._reading():
             found = self._found(session)
             if found is None:
@@ -144,7 +141,14 @@ class LogReader(Lists):
             if indices is not None:
                 numbers = [number for number in numbers if table.moment(number) in indices]
             rows = [row for _, row in table.items(numbers[offset : None if limit is None else offset + limit])]
-            return self.with_texts(day, name, rows) if texts and rows else rows
+            return self.with_texts(day, name, rows) if rows else rows
+
+    def bare_turns(self, session: str) -> Iterator[Row]:
+        """The same one after the other, with commitments in the place of what was said."""
+        with self._reading():
+            found = self._found(session)
+        if found is not None:
+            yield from self.of_sessions(found[0], TURNS, [self._name(found)])
 
     def turn_count(self, session: str) -> int:
         """How many turns of a session there are, by its full id."""
@@ -165,8 +169,12 @@ class LogReader(Lists):
     def with_texts(self, day: str, session: str, rows: list[Row]) -> list[Row]:
         """Turns of a session, which are changed, with what was said in them."""
         texts = self.contents.of(day, session)
-        state = GONE if self.erased(day, session) else MISSING
-        return [rejoined(TURNS, row, texts.find, state) for row in rows]
+        made = [rejoined(TURNS, row, texts.find, MISSING) for row in rows]
+        lacking = [row for row in made if row.get(STATE) == MISSING]
+        if lacking and self.erased(day, session):
+            for row in lacking:
+                row[STATE] = GONE
+        return made
 
     def place(self, session: str) -> Place | None:
         """Where the records of a session are, for one who changes them."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
 
+import msgspec
 from jinja2 import ChainableUndefined
 from jinja2 import Environment
 from jinja2 import FileSystemLoader
@@ -157,8 +158,11 @@ def whole(html: str, status: int = 200) -> Response:
 
 
 def encoded(value: Any) -> bytes:
-    """As the JSON of an answer."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    """As the JSON of an answer. Halves of UTF-16 pairs become question marks."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def as_json(body: bytes) -> Response:

@@ -105,8 +105,7 @@ def twin(log: LogReader, session: Record) -> bytes:
 
 def lanes(log: LogReader, session: Record) -> bytes:
     """The timeline as JSON."""
-    turns = log.turns(session["id"], texts=False)
-    return encoded(timeline(session, turns, _findings(log, session), datetime.now(UTC)))
+    return encoded(timeline(session, log.bare_turns(session["id"]), _findings(log, session), datetime.now(UTC)))
 
 
 def some_turns(log: LogReader, session: Record, offset: int, limit: int) -> str:
