@@ -195,7 +195,7 @@ export class Timeline extends EventTarget {
     for (const side of ['user', 'model']) this.#wave(side);
     for (const part of this.#data.silenced) this.#silence(part);
     for (const turn of seen) this.#turn(turn);
-    for (const finding of this.#data.findings) this.#finding(finding);
+    this.#data.findings.forEach((finding, index, all) => this.#finding(finding, all[index + 1]));
     this.#cursor();
     pen.restore();
   }
@@ -334,7 +334,8 @@ export class Timeline extends EventTarget {
     pen.fillText(`${Math.round(seconds * 1000)} ms`, end + 5, y);
   }
 
-  #finding(finding) {
+  /** A mark, with its name where it ends before the next one begins. */
+  #finding(finding, next) {
     const x = this.#x(finding.at);
     const y = tops.found + LANES.found / 2;
     const pen = this.#pen;
@@ -346,7 +347,9 @@ export class Timeline extends EventTarget {
     pen.lineTo(x - 6, y);
     pen.fill();
     pen.textAlign = 'left';
-    if (this.#room / (this.#view.end - this.#view.begin) > 12) pen.fillText((finding.policy ?? finding.kind).slice(0, 24), x + 9, y);
+    const name = (finding.policy ?? finding.kind).slice(0, 24);
+    const room = next ? this.#x(next.at) - x : Infinity;
+    if (room > 20 && pen.measureText(name).width + 17 < room) pen.fillText(name, x + 9, y);
   }
 
   #cursor() {
