@@ -161,3 +161,12 @@ def test_what_cannot_be_compared(log: Path, words: tuple[str, ...], code: int) -
     failure = run(log, "diff", *words).exception
     assert isinstance(failure, Failure)
     assert failure.exit_code == code
+
+
+def test_every_setting_is_compared() -> None:
+    a, b = side(), side()
+    a, b = (
+        Side(one.facts, Configured("openai", {}, settings))
+        for one, settings in ((a, {"speed": 1, "truncation": "auto"}), (b, {"speed": 2}))
+    )
+    assert unequal(a, b) == [("config", "speed"), ("config", "truncation")]

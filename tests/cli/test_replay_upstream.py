@@ -28,10 +28,13 @@ from simulator import Script
 from simulator import Simulator
 from simulator import ToolCall
 from simulator.record import Connection
+from simulator.script import STORY
 from store.reader import LogReader
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+TELLER = Script(rules=(Rule(when="story", say=STORY * 5),))
+"""Its stories are long enough to be talked into on any machine."""
 ODD = Script(rules=(Rule(when="hear me", call=(ToolCall("find_user", {"id": 1}),), then="Found: {result}"),))
 RULES = """
 version: 1
@@ -54,7 +57,7 @@ OTHER_KEY = "vt_" + "e" * 43
 
 
 async def stage_in(stack: AsyncExitStack, folder: Path, frames: str) -> Stage:
-    providers = {"sim": Simulator(pace=0.1), "other": Simulator(pace=0.1), "odd": Simulator(pace=0, script=ODD)}
+    providers = {name: Simulator(pace=0.1, script=TELLER) for name in ("sim", "other")} | {"odd": Simulator(pace=0, script=ODD)}
     for simulator in providers.values():
         await stack.enter_async_context(simulator)
     rules = RULES.format(frames=frames, hash=hash_of(KEY), other=hash_of(OTHER_KEY), other_address=providers["other"].address)
@@ -172,13 +175,13 @@ async def test_a_provider_that_waits_for_more_silence_gets_it(stage: Stage) -> N
     ("model", "why"),
     [
         ("close-4000", "the session was closed: 4000 simulated close 4000"),
-        ("stall", "an answer did not come within 1 s"),
+        ("stall", "an answer did not come within 3 s"),
         ("drop-mid-answer", "the session was closed: 1011 upstream connection lost"),
     ],
 )
 async def test_a_provider_that_gives_up(stage: Stage, model: str, why: str) -> None:
     session = await held(stage, "written")
-    found = await stage.replay(session, f"other/sim-{model}", "--yes", "--fast", "--wait", "1")
+    found = await stage.replay(session, f"other/sim-{model}", "--yes", "--fast", "--wait", "3")
     assert found.exit_code == 1
     assert f"it did not come to its end: {why}" in found.stdout
     assert "3 messages sent" in found.stdout or "0 messages sent" in found.stdout
