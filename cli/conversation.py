@@ -22,7 +22,6 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from openai.types.realtime import RealtimeConversationItemFunctionCall
 from websockets.exceptions import WebSocketException
 
-from realtime.audio import PCM16_24K
 from simulator.audio import silence
 from simulator.audio import speak
 
@@ -83,7 +82,7 @@ class Loudspeaker:
     def play(self, sound: str) -> None:
         """`sound` in base64, as it comes."""
         now = asyncio.get_running_loop().time()
-        self._until = max(now, self._until) + PCM16_24K.seconds(len(base64.b64decode(sound)))
+        self._until = max(now, self._until) + _CHUNK_SECONDS * len(base64.b64decode(sound)) / _CHUNK
 
     async def plays_out(self) -> None:
         """Wait until all of it would have been heard."""
