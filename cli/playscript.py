@@ -137,7 +137,7 @@ class _Writer:
             if message.payload is not None and event.outcome != "dropped":
                 self._of_server(frame, event, signals)
         elif is_sound(signals):
-            self._heard += _least(event, signals)
+            self._heard += sum(sizes(signals))
             self._since = at
         elif _is_apps(event):
             self._asked = self._asked or any(isinstance(signal, _ASKING) for signal in signals)
@@ -190,11 +190,6 @@ def is_sound(signals: Sequence[Signal]) -> bool:
 def sizes(signals: Sequence[Signal]) -> Iterator[int]:
     """Bytes of sound in a message."""
     return (signal.size for signal in signals if isinstance(signal, AudioIn))
-
-
-def _least(event: Event, signals: Sequence[Signal]) -> int:
-    """Bytes of sound that there were at least: how the base64 that was left out ended is not known."""
-    return max(0, sum(sizes(signals)) - 2 * sum(bool(place.path) for place in event.elided))
 
 
 def _is_apps(event: Event) -> bool:

@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 from cli.records import Record
 from realtime.audio import AudioFormat
+from realtime.audio import base64_size
 from realtime.audio import parse_format
 from realtime.frame import Frame
 from realtime.g711 import LAWS
@@ -181,7 +182,7 @@ def _format(place: Sound) -> AudioFormat | None:
 
 def _bytes(place: Sound, form: AudioFormat) -> int:
     """Behind the characters that stood at a place; of samples of two bytes an even number."""
-    size = place.size * 3 // 4 if place.path else place.size
+    size = base64_size(place.size, place.padding) if place.path else place.size
     return size if form.encoding in LAWS else size - size % WIDTH
 
 

@@ -118,7 +118,7 @@ class Recording:
             return payload, "kept" if event.type in SOUND or event.data is not None else "none"
         found, source = self.sound.of(event) if with_sound else ([], "silent")
         with suppress(LookupError):  # what was masked may have taken the place with it
-            payload = filled(payload, [Elided(tuple(one.path), one.size) for one in event.elided], found)
+            payload = filled(payload, [Elided(tuple(one.path), one.size, one.padding) for one in event.elided], found)
         return payload, source
 
 

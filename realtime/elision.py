@@ -27,13 +27,18 @@ _BEGINNING: Final = 64
 """Characters by which a text is found; looking for one that is as long as the message takes longer than parsing it."""
 _SILENCE: Final = "A"
 """Zero bytes in base64."""
+_PADDING: Final = "="
 
 
 class Elided(NamedTuple):
-    """Sound that was taken out: where it stood, and how many characters it had; () for the bytes of a whole binary message."""
+    """Sound that was taken out: where it stood, and how many characters it had; () for the bytes of a whole binary message.
+
+    So many of them were `padding`: only with it the characters say how many bytes there were.
+    """
 
     keys: Keys
     size: int
+    padding: int = 0
 
 
 def without_sound(frame: Frame) -> tuple[bytes, tuple[Elided, ...]]:
@@ -54,8 +59,12 @@ def filled(payload: bytes, elided: Iterable[Elided], sounds: Sequence[bytes] = (
     places = tuple(elided)
     if places and not places[0].keys:
         return sounds[0] if sounds else bytes(places[0].size)
-    put = [sound.decode() for sound in sounds] + [_SILENCE * size for _, size in places[len(sounds) :]]
+    put = [sound.decode() for sound in sounds] + [_silence(place) for place in places[len(sounds) :]]
     return edited(payload, [Edit(place.keys, sound) for place, sound in zip(places, put, strict=True)]) if places else payload
+
+
+def _silence(place: Elided) -> str:
+    return (_SILENCE * (place.size - place.padding)).ljust(place.size, _PADDING)
 
 
 def _quickly(frame: Frame) -> tuple[bytes, tuple[Elided, ...]] | None:
@@ -65,7 +74,7 @@ def _quickly(frame: Frame) -> tuple[bytes, tuple[Elided, ...]] | None:
     at = payload.find(start)
     if len(raw) < 2 or raw[:1] != b'"' or b"\\" in raw or payload.find(start, at + 1) >= 0 or not payload.startswith(raw, at):
         return None
-    return payload[: at + 1] + payload[at + len(raw) - 1 :], (Elided((name,), len(raw) - 2),)
+    return payload[: at + 1] + payload[at + len(raw) - 1 :], (Elided((name,), len(raw) - 2, raw.count(b"=", -3)),)
 
 
 def _carefully(frame: Frame) -> tuple[bytes, tuple[Elided, ...]]:
@@ -74,9 +83,11 @@ def _carefully(frame: Frame) -> tuple[bytes, tuple[Elided, ...]]:
         return frame.payload, ()
     only = [(name,) for name in _FIELDS] if frame.type in SOUND else []
     found = [
-        Elided(keys, len(value)) for keys, value in descend(event) if isinstance(value, str) and (keys in only or is_sound(keys, value))
+        Elided(keys, len(value), value.count(_PADDING, -2))
+        for keys, value in descend(event)
+        if isinstance(value, str) and (keys in only or is_sound(keys, value))
     ]
-    return (edited(frame.payload, [Edit(keys, "") for keys, _ in found]), tuple(found)) if found else (frame.payload, ())
+    return (edited(frame.payload, [Edit(place.keys, "") for place in found]), tuple(found)) if found else (frame.payload, ())
 
 
 def _has_long_text(payload: bytes) -> bool:

@@ -171,4 +171,5 @@ def _put(event: Event, payload: bytes, *, text: bool) -> None:
 
 
 def _sound(elided: Elided, form: AudioFormat | None) -> Sound:
-    return Sound(list(elided.keys), elided.size, f"{form.encoding}/{form.rate}" if form is not None and form.rate else None)
+    declared = f"{form.encoding}/{form.rate}" if form is not None and form.rate else None
+    return Sound(list(elided.keys), elided.size, declared, elided.padding)

@@ -32,11 +32,15 @@ class Was(msgspec.Struct, omit_defaults=True):
 
 
 class Sound(msgspec.Struct, omit_defaults=True):
-    """Sound that is not kept: where it stood (nowhere for a message of bytes), its size there, and the format that was in force."""
+    """Sound that is not kept: where it stood (nowhere for a message of bytes), its size there, and the format that was in force.
+
+    `padding` is how many of the characters of base64 mean no byte.
+    """
 
     path: list[str | int]
     size: int
     format: str | None = None
+    padding: int = 0
 
 
 class Found(msgspec.Struct, omit_defaults=True):

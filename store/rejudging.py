@@ -85,7 +85,7 @@ def frame_of(event: Event) -> Frame | None:
         return None
     payload = event.payload.encode() if event.payload is not None else b64decode(event.data or "")
     with suppress(LookupError):  # what was masked may have taken the place with it
-        payload = filled(payload, [Elided(tuple(sound.path), sound.size) for sound in event.elided])
+        payload = filled(payload, [Elided(tuple(sound.path), sound.size, sound.padding) for sound in event.elided])
     return Frame(event.from_ == "client", payload, text=event.opcode == "text", at=event.at / 1e6)
 
 

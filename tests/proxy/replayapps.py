@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from array import array
 from base64 import b64decode
 from base64 import b64encode
 from typing import Any
@@ -13,6 +14,7 @@ from google import genai
 from google.genai import types
 from openai import AsyncOpenAI
 
+from realtime.g711 import LAWS
 from simulator.audio import silence
 from simulator.audio import speak
 
@@ -74,6 +76,21 @@ async def spoken(base_url: str, key: str, *, chunk: int = CHUNK, voice: str = "m
         await connection.response.create()
         await app.until("response.done")
         return app.got
+
+
+async def telephone(base_url: str, key: str, law: str) -> tuple[list[bytes], bytes]:
+    """One spoken turn in G.711; what came, and what was said."""
+    sound = LAWS[law].encode(array("h", (speak("Hello there") + silence(900))[::3]))
+    async with client(base_url, key) as made, made.realtime.connect(model="gpt-realtime") as connection:
+        app = Sdk(connection)
+        form = {"type": f"audio/{law}"}
+        audio = {"input": {"format": form, "turn_detection": _VAD}, "output": {"format": form}}
+        await connection.session.update(session={"type": "realtime", "audio": audio})  # type: ignore[arg-type,typeddict-item]
+        await app.until("session.updated")
+        for start in range(0, len(sound), 160):
+            await connection.input_audio_buffer.append(audio=b64encode(sound[start : start + 160]).decode())
+        await app.until("response.done")
+        return app.got, sound
 
 
 async def beta(base_url: str, key: str) -> list[bytes]:

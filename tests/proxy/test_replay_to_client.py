@@ -23,6 +23,7 @@ from websockets.exceptions import ConnectionClosed
 
 from cli.player import Manner
 from cli.recording import load
+from realtime.g711 import LAWS
 from simulator import load_cassette
 from simulator.audio import silence
 from simulator.audio import speak
@@ -117,6 +118,22 @@ async def test_beta_names(stage: Stage) -> None:
     async with stage.served(record["id"]) as served:
         assert await replayapps.beta(served.base_url, ANY) == seen
     assert any(b"response.audio.delta" in message for message in seen)
+
+
+@pytest.mark.parametrize("law", ["pcmu", "pcma"])
+async def test_the_sound_of_telephones(stage: Stage, law: str) -> None:
+    """Two codes can mean the same sample, so it is samples that are the same."""
+    seen, said = await replayapps.telephone(stage.proxy.base_url, KEY, law)
+    record = await stage.recorded()
+    decode = LAWS[law].decode
+    async with stage.served(record["id"]) as served:
+        again, _ = await replayapps.telephone(served.base_url, ANY, law)
+    assert decode(sound_of(again)) == decode(sound_of(seen))
+    assert len(sound_of(seen)) > 8_000
+    assert [json.loads(message)["type"] for message in again] == [json.loads(message)["type"] for message in seen]
+    messages = load(stage.data, record["id"]).messages(("client",))
+    appended = [json.loads(message.payload or b"") for message in messages if message.event.type == "input_audio_buffer.append"]
+    assert decode(b"".join(b64decode(event["audio"]) for event in appended)) == decode(said)
 
 
 async def test_an_interrupted_answer_and_ids_that_the_app_made_up(stage: Stage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -41,6 +42,24 @@ def test_sound_is_taken_out_and_filled_with_silence(from_client: bool, event: di
     again = filled(payload, elided)
     assert len(again) == len(made.payload)
     assert base64.b64decode(value_at(json.loads(again), keys)) == bytes(elided[0].size * 3 // 4)
+
+
+@pytest.mark.parametrize("size", [478, 479, 480])
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "input_audio_buffer.append", "audio": None},
+        {"type": "audio", "audio_event": {"audio_base_64": None}},
+    ],
+    ids=["quickly", "carefully"],
+)
+def test_silence_has_as_many_bytes_as_the_sound_had(event: dict[str, Any], size: int) -> None:
+    sound = base64.b64encode((bytes(range(256)) * 2)[:size]).decode()
+    made = frame(False, json.loads(json.dumps(event).replace("null", json.dumps(sound))))
+    payload, elided = without_sound(made)
+    [place] = elided
+    silent = value_at(json.loads(filled(payload, elided)), place.keys)
+    assert (len(silent), base64.b64decode(silent), place.padding) == (len(sound), bytes(size), sound.count("="))
 
 
 def test_words_stay_every_byte_of_them() -> None:
