@@ -54,13 +54,12 @@ class Course:
         """Inputs since the client last asked for an answer, skipped and sent."""
 
     def opening(self) -> tuple[Step, bytes] | None:
-        """A configuration to begin with, where the recording has none and something is to be set."""
-        if any(step.config for step in self._script.steps):
+        """A configuration to begin with: what stood elsewhere, or what is to be set where the recording has none."""
+        told = self._script.opened if self._baked else {}
+        baked = {name: value for name, value in told.items() if name in _SETTABLE and value is not None}
+        if not baked and any(step.config for step in self._script.steps):
             return None
         greeted = bool(self._script.steps) and self._script.steps[0].standing.greeted
-        baked = (
-            {name: value for name, value in self._script.opened.items() if name in _SETTABLE and value is not None} if self._baked else {}
-        )
         return self._edits.opening(self._spelling, baked, greeted=greeted)
 
     def heard(self, frame: Frame) -> tuple[tuple[Signal, ...], list[bytes]]:

@@ -27,6 +27,8 @@ from realtime.signals import TextOut
 from realtime.signals import ToolCall
 from realtime.signals import Truncated
 
+_MOST_ERRORS: Final = 100
+
 Landmark = Literal["greeted", "began", "ended", "played"]
 """What a client's next message may answer to; `played`: the last answer was heard to its end."""
 
@@ -137,7 +139,8 @@ class Progress:
 
     def refused(self, signal: ProviderError, frame: Frame) -> None:
         """An error: of a request where it names it, or where it names nothing and no answer is under way."""
-        self.errors.append(signal)
+        if len(self.errors) < _MOST_ERRORS:
+            self.errors.append(signal)
         if signal.event_id in self._asked:
             self._asked.remove(signal.event_id)
         elif signal.event_id is None and self._asked and not self._open:

@@ -192,7 +192,7 @@ def _tell(
 def _show(course: Course, outcome: Outcome, found: str | None) -> None:
     """What became of it."""
     for note, times in course.notes.items():
-        out().print(f"{note}{f' ({times} times)' if times > 1 else ''}", markup=False, highlight=False, soft_wrap=True)
+        out().print(Text(f"{plain(note, 400)}{f' ({times} times)' if times > 1 else ''}"), soft_wrap=True)
     for error in outcome.errors:
         out().print(Text.assemble(("error ", "bold red"), plain(error, 400)), soft_wrap=True)
     if outcome.failed is not None:

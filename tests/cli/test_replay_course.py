@@ -353,3 +353,39 @@ def test_the_end_waits_for_words_that_came_late() -> None:
     assert held.course.waits(held.script.end) == "what the user was heard to say"
     held.hear(heard)
     assert held.course.waits(held.script.end) is None
+
+
+def test_what_is_not_sent_is_counted() -> None:
+    """Of six messages of the client one was masked, one stopped, one added, one is the proxy's word, one has no content."""
+    rows = [
+        Event(1, 1, "client", masked=True),
+        Event(2, 2, "client", outcome="dropped"),
+        Event(3, 3, "client", outcome="added", by="script"),
+        Event(4, 4, "client", outcome="told", by="proxy"),
+        Event(5, 5, "client"),
+        Event(6, 6, "client", outcome="changed"),
+    ]
+
+    class Rows(Tape):
+        def messages(self, sounding: object = None) -> Iterator[Message]:
+            yield from (Message(row, None if row.n == 5 else json.dumps(write("Hi")).encode(), "none") for row in rows)
+
+    script = read(Rows())
+    assert [step.n for step in script.steps] == [1, 6]
+    assert (script.masked, script.stopped, script.added) == (1, 1, 1)
+
+
+def test_what_a_client_secret_configured_is_said() -> None:
+    session = {"type": "realtime", "id": "sess_1", "instructions": "Hi", "tools": None, "audio": {"output": {"voice": "ash"}}}
+    tape = Tape(("<", {"type": "session.created", "session": session}), (">", {"type": "session.update", "session": {"speed": 2}}))
+    script, spelling = read(tape), SPELLINGS["openai"]
+    found = Course(script, "openai", spelling, edits("openai", voice="v"), baked=True).opening()
+    assert found is not None
+    step, body = found
+    said = {name: value for name, value in session.items() if name in ("type", "instructions", "audio")}
+    assert json.loads(body) == {"type": "session.update", "session": said}
+    assert (step.config, step.standing.greeted) == (True, True)
+    assert Course(script, "openai", spelling, edits("openai", voice="v")).opening() is None
+    bare = read(Tape(("<", CREATED), (">", ASK)))
+    assert Course(bare, "openai", spelling, edits("openai")).opening() is None
+    assert Course(bare, "openai", spelling, edits("openai", voice="v")).opening() is not None
