@@ -52,6 +52,7 @@ class Breakpoints:
         self._limit = limit
         if breaks is not None:
             breaks.told.append(watch.tell)
+            watch.paused = breaks.paused
         self.routes = [
             Route("/api/breakpoints", self.list),
             Route("/api/breakpoints", self.add, methods=["POST"]),

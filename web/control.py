@@ -23,6 +23,7 @@ from store.export.native import native
 from store.reader import LogReader
 from web.answers import Refused
 from web.answers import refused
+from web.breakpointpage import BreakpointPage
 from web.breakpoints import Breakpoints
 from web.dashboard import Dashboard
 from web.downloads import Downloads
@@ -117,6 +118,7 @@ def make_app(
             *Feeds(watch).routes,
             *State(numbers, rules, work).routes,
             *Explanation(control.find, rules, work).routes,
+            *BreakpointPage(breaks, control.find, watch).routes,
             *call_routes(gateway),
         ],
         exception_handlers={Refused: _refused, HTTPException: _http_error, StoreError: _unreadable, Exception: _failed},

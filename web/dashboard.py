@@ -33,7 +33,7 @@ from web.rendering import whole
 from web.sessionlist import fits
 from web.sessionlist import sessions_page
 from web.sessionlist import sessions_twin
-from web.stream import events
+from web.stream import page_events
 
 _ASSETS: Final = Path(__file__).parent / "assets"
 _NAMES: Final = (*SESSION, *BOUNDS)
@@ -77,7 +77,7 @@ class Dashboard:
         """Sessions as they change, as rows of the list: `{id, html, place}`."""
         known(request.query_params, ("q",))
         conditions = _conditions(filtered(request.query_params, SESSION))
-        return events(self._watch, lambda kind, session: kind == "session", lambda change: asyncio.to_thread(_row, change, conditions))
+        return page_events(self._watch, lambda kind, session: kind == "session", lambda change: asyncio.to_thread(_row, change, conditions))
 
 
 def _row(change: Change, conditions: dict[str, Any]) -> dict[str, Any]:

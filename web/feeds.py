@@ -18,7 +18,7 @@ from web.live import Watch
 from web.query import filtered
 from web.query import known
 from web.rendering import render
-from web.stream import events
+from web.stream import page_events
 
 Record = dict[str, Any]
 
@@ -34,12 +34,12 @@ class Feeds:
         """Findings that fit, as rows of the list: `{id, html, place}`, where `place` is always `new`."""
         known(request.query_params, ("q",))
         wanted = filtered(request.query_params, FINDING)
-        return events(self._watch, lambda kind, session: kind == "finding", lambda change: asyncio.to_thread(_row, change, wanted))
+        return page_events(self._watch, lambda kind, session: kind == "finding", lambda change: asyncio.to_thread(_row, change, wanted))
 
     async def usage(self, request: Request) -> Response:
         """`{}` whenever a session opened, went on or ended: what was used may have changed."""
         known(request.query_params, ())
-        return events(self._watch, lambda kind, session: kind == "session", _something)
+        return page_events(self._watch, lambda kind, session: kind == "session", _something)
 
 
 def _row(change: Change, wanted: Filter) -> Record | None:

@@ -87,6 +87,8 @@ class Watch:
         self._onlookers: set[Onlooker] = set()
         self._task: asyncio.Task[None] | None = None
         self._beginning = asyncio.Lock()
+        self.paused: Callable[[], list[Record]] = list
+        """The messages that are paused now."""
 
     @asynccontextmanager
     async def joined(self, wants: Callable[[Kind, str | None], bool]) -> AsyncIterator[Onlooker]:

@@ -34,6 +34,7 @@ PAGES: Final = (
     ("findings", "/findings", "Findings"),
     ("usage", "/usage", "Usage"),
     ("rules", "/rules", "Rules"),
+    ("breakpoints", "/breakpoints", Markup('Break<span class="spare">points</span>')),
     ("health", "/health", "Health"),
     ("call", "/call", "Call"),
 )

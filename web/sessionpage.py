@@ -26,7 +26,7 @@ from web.rendering import render
 from web.rendering import whole
 from web.sound import STATES
 from web.sound import Find
-from web.stream import events
+from web.stream import page_events
 from web.timeline import shown
 from web.timeline import silenced
 from web.timeline import timed
@@ -77,7 +77,7 @@ class SessionPage:
     async def live(self, request: Request) -> Response:
         """What happens in the session, as parts of the page: `{html}`, of a turn also its `index`."""
         session = await self._find(request.path_params["id"])
-        return events(self._watch, lambda kind, name: name == session["id"], lambda change: self._work(changed, session, change))
+        return page_events(self._watch, lambda kind, name: name == session["id"], lambda change: self._work(changed, session, change))
 
 
 def whole_page(log: LogReader, session: Record) -> str:

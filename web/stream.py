@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.responses import StreamingResponse
 
+from store.clock import stamp
+from store.clock import utc_now
 from store.errors import StoreError
 from web.live import Change
 from web.live import Kind
@@ -24,6 +26,8 @@ from web.query import known
 BEAT_SECONDS: Final = 15.0
 """A comment that often, so that a reader that is gone is noticed."""
 
+_PAUSING: Final = ("paused", "resumed")
+
 Shape = Callable[[Change], Awaitable[object]]
 """What is sent of a change, as JSON; None for nothing."""
 
@@ -33,10 +37,24 @@ def events(watch: Watch, wants: Callable[[Kind, str | None], bool], shape: Shape
     return StreamingResponse(_events(watch, wants, shape), media_type="text/event-stream")
 
 
-async def _events(watch: Watch, wants: Callable[[Kind, str | None], bool], shape: Shape) -> AsyncIterator[str]:
+def page_events(watch: Watch, wants: Callable[[Kind, str | None], bool], shape: Shape) -> Response:
+    """As `events`, for a page: all that is paused as `standing`, `{now, paused}`, and each change to it, besides what the page wants."""
+
+    async def shaped(change: Change) -> object:
+        return change.record if change.kind in _PAUSING else await shape(change)
+
+    def wanted(kind: Kind, session: str | None) -> bool:
+        return kind in _PAUSING or wants(kind, session)
+
+    return StreamingResponse(_events(watch, wanted, shaped, standing=True), media_type="text/event-stream")
+
+
+async def _events(watch: Watch, wants: Callable[[Kind, str | None], bool], shape: Shape, *, standing: bool = False) -> AsyncIterator[str]:
     try:
         async with watch.joined(wants) as onlooker:
             yield "retry: 1000\n\n"
+            if standing:
+                yield _event("standing", {"now": stamp(utc_now()), "paused": watch.paused()})
             async for text in _told(onlooker, shape):
                 yield text
     except TooMany:

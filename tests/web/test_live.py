@@ -17,6 +17,7 @@ from portserver import here
 from portserver import served
 from portserver import session
 from portserver import turn
+from starlette.responses import StreamingResponse
 from waiting import eventually
 
 from store.clock import stamp
@@ -30,6 +31,7 @@ from web.live import Change
 from web.live import Onlooker
 from web.live import TooMany
 from web.live import Watch
+from web.stream import page_events
 
 FINDING = dict.fromkeys(FIELDS) | {
     "id": "fnd_1",
@@ -92,6 +94,9 @@ async def looking_on(port: Port, path: str) -> AsyncIterator[Stream]:
         assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
         made = Stream(answer)
         await made.begun()
+        if not path.startswith("/api/"):
+            kind, standing = await made.next()
+            assert (kind, standing["paused"]) == ("standing", [])
         yield made
 
 
@@ -167,6 +172,23 @@ async def test_parts_of_a_page(port: Port, log: Log) -> None:
         log.session_closed("ses_1", {"turns": 1})
         kind, part = await stream.next()
         assert (kind, part["ended"]) == ("session", True)
+
+
+async def test_a_page_hears_of_paused_messages_whatever_else_it_wants(tmp_path: Path) -> None:
+    watch = Watch(log := LogReader(tmp_path), here(log))
+    watch.paused = lambda: [{"id": "ps_1"}]
+    answer = page_events(watch, lambda kind, session: False, nothing)
+    assert isinstance(answer, StreamingResponse)
+    parts = [await anext(aiter(answer.body_iterator)) for _ in range(2)]
+    assert (parts[0], '"paused":[{"id":"ps_1"}]' in str(parts[1])) == ("retry: 1000\n\n", True)
+    watch.tell("turn", "ses_1", {})
+    watch.tell("resumed", "ses_1", {"id": "ps_1"})
+    assert await anext(aiter(answer.body_iterator)) == 'event: resumed\ndata: {"id":"ps_1"}\n\n'
+    watch.close()
+
+
+async def nothing(change: Change) -> None:
+    """A page that wants nothing."""
 
 
 async def test_the_port_closes_in_spite_of_those_who_look_on(tmp_path: Path) -> None:

@@ -21,3 +21,4 @@ function found(change) {
 }
 
 if (table.dataset.stream) follow(table.dataset.stream, { finding: found }, count);
+else import('./standing.js');

@@ -2,7 +2,7 @@
 
 const THEMES = ['', 'dark', 'light'];
 const TYPING = ['INPUT', 'TEXTAREA', 'SELECT'];
-const PLACES = { s: '/', f: '/findings', u: '/usage', r: '/rules', h: '/health', c: '/call' };
+const PLACES = { s: '/', f: '/findings', u: '/usage', r: '/rules', b: '/breakpoints', h: '/health', c: '/call' };
 
 const at = (id) => document.getElementById(id);
 const shortcuts = new Map();

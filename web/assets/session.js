@@ -3,6 +3,7 @@
 import { onKey } from './page.js';
 import { Messages } from './messages.js';
 import { fetched, parsed } from './parts.js';
+import { pausing } from './pausing.js';
 import { follow } from './stream.js';
 import { HEIGHT, Timeline, clock } from './timeline.js';
 
@@ -178,7 +179,8 @@ function turnChanged({ index, html }) {
   soon();
 }
 
-function headChanged({ html }) {
+function headChanged({ html, ended }) {
+  at('pausing').classList.toggle('ended', ended);
   at('head').replaceWith(...parsed(html));
   ask();
   tick();
@@ -232,6 +234,14 @@ async function again() {
   await load();
 }
 
+/** While it runs its messages can be paused, and others made. */
+async function pausable() {
+  const page = root.dataset.live ? await fetched(`/breakpoints?session=${path.split('/').at(-1)}`) : null;
+  if (!page) return;
+  at('pausing').replaceWith(page.getElementById('pausing'));
+  pausing(at('pausing'));
+}
+
 timeline.addEventListener('seek', ({ detail }) => {
   seek(detail.seconds);
   choose(item(detail.turn));
@@ -276,4 +286,5 @@ onKey('Escape', () => {
 setInterval(tick, 1000);
 await load();
 choose(item(/^#turn-(\d+)$/.exec(location.hash)?.[1]) ?? null);
+pausable();
 follow(`/live${path}`, { session: headChanged, turn: turnChanged, finding: found }, again);

@@ -24,3 +24,4 @@ function tick() {
 
 setInterval(tick, 1000);
 if (table.dataset.stream) follow(table.dataset.stream, { session: (change) => rows.change(change) }, again);
+else import('./standing.js');

@@ -1,11 +1,15 @@
 // What happens, as the server tells it; says on the page whether it does. While nobody looks there is no connection: a browser has but six.
 
+import { heard } from './paused.js';
+
 const sign = document.getElementById('stream');
 
-/** Calls `handlers[kind]` with each change; `again` after each connection, since something may have happened before it. */
-export function follow(url, handlers, again) {
+/** Calls `handlers[kind]` with each change; `again` after each connection, since something may have happened before it.
+ *  Every stream tells of paused messages too; a `quiet` one is not shown. */
+export function follow(url, handlers, again, { quiet = false } = {}) {
   let source = null;
   let refused = false;
+  const show = quiet ? () => {} : shown;
 
   function open() {
     if (source || refused || document.hidden) return;
@@ -21,7 +25,7 @@ export function follow(url, handlers, again) {
       close();
       show('off');
     });
-    for (const [kind, handle] of Object.entries(handlers)) source.addEventListener(kind, ({ data }) => handle(JSON.parse(data)));
+    for (const [kind, handle] of Object.entries({ ...heard, ...handlers })) source.addEventListener(kind, ({ data }) => handle(JSON.parse(data)));
   }
 
   function close() {
@@ -37,7 +41,7 @@ export function follow(url, handlers, again) {
 
 const WORDS = { live: 'live', connecting: 'connecting', off: 'not live: load the page again' };
 
-function show(state) {
+function shown(state) {
   sign.hidden = false;
   sign.value = WORDS[state];
   sign.dataset.state = state;

@@ -1,0 +1,5 @@
+// For pages that follow nothing themselves: how many messages are paused.
+
+import { follow } from './stream.js';
+
+follow('/live/paused', {}, () => {}, { quiet: true });
