@@ -44,6 +44,8 @@ def _paste(script: Script, port: int, data: Path, *, tls: bool) -> Iterator[str]
     base, path = f"{'https' if tls else 'http'}://{HOST}:{port}", script.path
     if tls:
         yield f"export SSL_CERT_FILE={ca_of(data).resolve()}"
+    if script.dialect == "gemini" and not tls:
+        yield "# google-genai speaks nothing but TLS: add --tls"
     if script.kind in _BASES:
         yield f"export {_BASES[script.kind]}={base}"
     elif path.endswith(_OPENAI):

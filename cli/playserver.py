@@ -44,6 +44,8 @@ WRITE_SECONDS: Final = 30.0
 _CLOSE_SECONDS: Final = 2.0
 _KNOWN_SUBPROTOCOLS: Final = ("realtime", "convai")
 _LOST: Final = 1006
+_ERROR: Final = "replay_error"
+_MISMATCH: Final = "replay_mismatch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,19 +164,21 @@ class _Performance:
     async def _hear(self) -> None:
         try:
             async for message in self._connection:
-                payload, text = (message.encode(), True) if isinstance(message, str) else (message, False)
-                other = self._player.hear(payload, self._now(), text=text)
-                if other is not None and self._refused is None:
-                    self._refused = str(other)
-                    cause = Frame(True, payload, text=text).head.event_id
-                    self._refusal = provider_error_event(
-                        f"not as recorded: {other}", type="replay_error", code="replay_mismatch", event_id=cause, dialect=self._dialect
-                    )
-                self._woken.set()
+                if self._refused is None:
+                    self._take(message)
+                    self._woken.set()
         except ConnectionClosed:
             return
         finally:
             self._woken.set()
+
+    def _take(self, message: str | bytes) -> None:
+        payload, text = (message.encode(), True) if isinstance(message, str) else (message, False)
+        other = self._player.hear(payload, self._now(), text=text)
+        if other is not None:
+            self._refused = f"not as recorded: {other}"
+            cause = Frame(True, payload, text=text).head.event_id
+            self._refusal = provider_error_event(self._refused, type=_ERROR, code=_MISMATCH, event_id=cause, dialect=self._dialect)
 
     async def _speak(self, hearing: asyncio.Task[None]) -> None:
         while not hearing.done():
@@ -204,7 +208,7 @@ class _Performance:
     async def _refuse(self, why: str) -> None:
         if self._refusal is not None:
             await self._send(self._refusal, text=True)
-        await self._connection.close(1008, close_reason(f"not as recorded: {why}"))
+        await self._connection.close(1008, close_reason(why))
 
     async def _end(self, code: int, reason: str) -> None:
         """As the recording ended; a code that no Close may carry becomes an end without one, or a plain one."""
@@ -229,6 +233,6 @@ def _subprotocol(connection: ServerConnection, offered: Sequence[Subprotocol]) -
 
 
 def _refusal(status: HTTPStatus, message: str) -> Response:
-    body = json.dumps({"error": {"type": "replay_error", "code": "replay", "message": message}}).encode()
+    body = json.dumps({"error": {"type": _ERROR, "code": "replay", "message": message}}).encode()
     headers = Headers({"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"})
     return Response(status.value, status.phrase, headers, body)

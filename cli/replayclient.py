@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from ssl import SSLContext
@@ -15,12 +16,15 @@ from cli import playreport
 from cli.errors import FAILED
 from cli.errors import Failure
 from cli.output import print_json
+from cli.output import progress
 from cli.player import Manner
+from cli.playlines import Script
 from cli.playscript import script_of
 from cli.playserver import Played
 from cli.playserver import PlayServer
 from cli.playtls import tls_context
 from cli.recording import load
+from cli.records import readable
 from realtime.jsonpath import Path as Place
 from realtime.jsonpath import PathError
 from realtime.jsonpath import compile_path
@@ -42,7 +46,7 @@ class Serving:
 def to_client(data: Path, sessions: list[str], serving: Serving, *, as_json: bool) -> None:
     """Serve to the end. Raises Failure VT101, VT102, VT103, VT105, VT110, and typer.Exit where an app did not do its part, or none came."""
     manner = Manner(serving.pace, serving.strict, tuple(map(_place, serving.ignore)), serving.patience)
-    scripts = [script_of(load(data, session)) for session in sessions]
+    scripts = list(_scripts(data, sessions))
     done: list[Played] = []
 
     def over(played: Played) -> None:
@@ -62,6 +66,14 @@ def to_client(data: Path, sessions: list[str], serving: Serving, *, as_json: boo
         print_json([playreport.told(played) for played in done])
     if not done or not all(map(playreport.is_good, done)):
         raise typer.Exit(FAILED)
+
+
+def _scripts(data: Path, sessions: list[str]) -> Iterator[Script]:
+    """Raises Failure VT102, VT103, VT105, VT110."""
+    with progress("reading", len(sessions)) as bar, readable(data):
+        for session in sessions:
+            yield script_of(load(data, session))
+            bar.advance(bar.task_ids[0])
 
 
 async def _serve(server: PlayServer, port: int, tls: SSLContext | None, ready: Callable[[int], None]) -> None:
