@@ -74,6 +74,20 @@ def _policies(figure: str) -> Callable[[Rows], float]:
     return lambda rows: max(float(row[figure]) for row in rows["policies"].values())
 
 
+def _page(about: str, figure: str = "p50_ms") -> Callable[[Rows], float]:
+    return lambda rows: float(rows["pages"][f"voicetap {about}"][figure])
+
+
+def _moved(rows: Rows) -> float:
+    """How much later the slowest echoes at the pace of speech come while pages are loaded."""
+    return _page("loading", "pace_p99_ms")(rows) - _page("quiet", "pace_p99_ms")(rows)
+
+
+def _opening(figure: str) -> Callable[[Rows], float]:
+    """A call of an hour with the messages that its page asks for last."""
+    return lambda rows: _page("call", figure)(rows) + _page("messages", figure)(rows)
+
+
 def _insert(rows: Rows) -> float:
     return float(rows["log"]["voicetap"]["insert_late_us"]) / float(rows["log"]["voicetap"]["insert_early_us"])
 
@@ -88,6 +102,13 @@ BARS: Final = (
     Bar("growth over the frames of the memory table, MB", 20.0, _own("memory", "growth_mb"), "{:.1f}"),
     Bar("an insert at the last record of the log, times one at record 100", 1.5, _insert),
     Bar("page of 50 from the full log, ms", 100.0, _own("log", "page_ms"), "{:.1f}"),
+    Bar("first page, the process that reads started by it, ms", 300.0, _page("first", "first_ms"), "{:,.0f}"),
+    Bar("first page, ms", 300.0, _page("first"), "{:,.0f}"),
+    Bar("opening a call of an hour for the first time, its messages included, ms", 1_000.0, _opening("first_ms"), "{:,.0f}"),
+    Bar("usage of 30 days, ms", 300.0, _page("usage"), "{:,.0f}"),
+    Bar("from an open session to its row, slowest, ms", 500.0, _page("opened", "max_ms"), "{:,.0f}"),
+    Bar("from the end of a turn to its page, slowest, ms", 500.0, _page("ended", "max_ms"), "{:,.0f}"),
+    Bar("later p99 of paced echoes while pages of the longest session are loaded, ms", 1.0, _moved),
     Bar("a live session, KB", 300.0, _own("memory", "live_session_kb"), "{:.0f}"),
     Bar("from a command to the end of both legs of 100 sessions, p99 of the slowest command, ms", 1_000.0, _ended, "{:,.0f}"),
     Bar("CPU that 20 policies on words add to an audio append, µs", 10.0, _policies("append_added_us"), "{:.1f}"),

@@ -35,7 +35,48 @@ ENDINGS: Final = {
     "killed": "`kill --key`",
     "forbidden": "new rules that forbid the model",
 }
+PAGES: Final = {
+    "first": "the first page, 50 of all sessions",
+    "far": "a page far down",
+    "filter": "sessions of one key",
+    "search": "a rare word in all that was said",
+    "call": "a call of an hour: page, timeline, peaks",
+    "messages": "its messages",
+    "longest": "the longest session: page",
+    "timeline": "its timeline",
+    "turns": "200 more of its turns",
+    "twin": "all of it as JSON",
+    "export": "all of it as JSON lines",
+    "usage": "usage of 30 days",
+    "findings": "findings",
+    "rules": "rules, with hits of 7 days",
+    "top": "what `top` asks for",
+    "opened": "from an open session to its row",
+    "ended": "from the end of a turn to the turn on its page",
+    "sessions": "`sessions --json`, the whole command",
+    "tail": "`tail`, the whole command",
+    "top once": "`top --once`, the whole command",
+}
+"""What is measured of pages and commands that read the log."""
+BESIDE: Final = {
+    "quiet": "no page is loaded",
+    "loading": "page and timeline of the longest session, again and again",
+    "loading all": "all of it as JSON, again and again",
+}
+"""What goes on beside a session whose round trips are measured."""
 FINE: Final = "{:.2f}"
+TIMED: Final = (
+    Column("first time ms", "first_ms", WHOLE),
+    Column("p50 ms", "p50_ms", WHOLE),
+    Column("slowest ms", "max_ms", WHOLE),
+)
+TRIPS: Final = (
+    Column("closed loop p50 ms", "loop_p50_ms", FINE),
+    Column("p99", "loop_p99_ms", FINE),
+    Column("paced p50 ms", "pace_p50_ms", FINE),
+    Column("p99", "pace_p99_ms", FINE),
+    Column("pages loaded", "pages", WHOLE),
+)
 ENDED: Final = (
     Column("sessions", "sessions", WHOLE),
     Column("times", "times", WHOLE),

@@ -16,10 +16,14 @@ from typing import Final
 
 from bench import bars
 from bench.calls.columns import CALLS
+from bench.columns import BESIDE
 from bench.columns import ENDED
 from bench.columns import ENDINGS
 from bench.columns import FINE
+from bench.columns import PAGES
 from bench.columns import TABLES
+from bench.columns import TIMED
+from bench.columns import TRIPS
 from bench.columns import Column
 from bench.columns import Row
 
@@ -70,6 +74,21 @@ def _revocation(_: str, rows: Sequence[Row]) -> list[str]:
     return [_line(head), _line(["---", *("---:" for _ in ENDED)]), *map(_line, cells), *errors]
 
 
+def _pages(_: str, rows: Sequence[Row]) -> list[str]:
+    """How long pages take, then what they cost a session, then in how much memory, each under a line that says of what."""
+    found = {row["about"]: row for row in rows}
+    log, memory = found.get("log", {}), found.get("memory", {})
+    lines = [f"Of {log.get('turns', 0):,.0f} turns in five days, the call with {log.get('messages', 0):,.0f} messages:", ""]
+    lines += _named_rows("what", PAGES, TIMED, found)
+    lines += ["", "Round trips of a session meanwhile:", "", *_named_rows("beside", BESIDE, TRIPS, found)]
+    return [*lines, "", f"Processes that read: {memory.get('readers', 0):.0f}, the larger one {memory.get('mb', 0):.0f} MB."]
+
+
+def _named_rows(head: str, names: Mapping[str, str], columns: Sequence[Column], found: Mapping[str, Row]) -> list[str]:
+    lines = [_line([head, *(column.head for column in columns)]), _line(["---", *("---:" for _ in columns)])]
+    return lines + [_line([names[about], *(column.cell(found[about]) for column in columns)]) for about in names if about in found]
+
+
 def _calls(_: str, rows: Sequence[Row]) -> list[str]:
     """A table for each thing that was measured of calls, under its heading."""
     lines = []
@@ -79,6 +98,7 @@ def _calls(_: str, rows: Sequence[Row]) -> list[str]:
 
 
 _SPECIAL: Final[dict[str, Callable[[str, Sequence[Row]], list[str]]]] = {
+    "pages": _pages,
     "profile": _profile,
     "revocation": _revocation,
     "webrtc": _calls,

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 from array import array
 from collections.abc import AsyncIterator
 from collections.abc import Callable
-from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import asynccontextmanager
-from contextlib import contextmanager
 from itertools import chain
 from time import perf_counter
 from time import process_time
@@ -28,6 +25,7 @@ from bench.calls.target import CallTarget
 from bench.clock import quantile
 from bench.process import Meter
 from bench.process import waited
+from bench.quiet import no_collection
 from bench.run import Sample
 
 _AT_ONCE: Final = 8
@@ -86,7 +84,7 @@ class Exchange:
         audio, said = array("d"), array("d")
         for call in self.calls:
             call.begin(audio, said)
-        with _undisturbed():
+        with no_collection():
             costs = await _costs(self.target, len(self.calls), seconds)
         for call in self.calls:
             call.end()
@@ -110,17 +108,6 @@ async def _settled(streams: Sequence[Stream]) -> None:
         await asyncio.sleep(_SETTLE)
         if not any(stream.lost for stream in streams):
             break
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """The load's own collections of garbage would be charged to the relay."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 async def _costs(target: CallTarget, calls: int, seconds: float) -> Sample:

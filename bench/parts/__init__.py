@@ -12,6 +12,7 @@ from bench.parts import latency
 from bench.parts import log
 from bench.parts import memory
 from bench.parts import paced
+from bench.parts import pages
 from bench.parts import policies
 from bench.parts import profile
 from bench.parts import revocation
@@ -31,6 +32,7 @@ PARTS: Final[dict[str, Callable[[Run], Awaitable[list[Row]]]]] = {
     "memory": memory.measure,
     "slow": slow.measure,
     "log": log.measure,
+    "pages": pages.measure,
     "policies": policies.measure,
     "revocation": revocation.measure,
     "profile": profile.measure,

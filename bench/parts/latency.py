@@ -49,7 +49,8 @@ async def _pace(session: Session, line: Line, seconds: float) -> int:
     return 2 * echoes
 
 
-async def _measured(target: Target, name: str, seconds: float) -> Sample:
+async def measured(target: Target, name: str, seconds: float) -> Sample:
+    """One session in a `loop`, as fast as answers come, or at a `pace`: `loop_p50_ms`, `loop_p99_ms`, … Raises Refused, Stuck."""
     way = {"loop": _loop, "pace": _pace}[name]
     async with sessions(target, 1, echo=True) as opened:
         (session,) = opened.values()
@@ -64,7 +65,7 @@ async def measure(run: Run) -> list[Row]:
     """Rows with `loop_p50_ms`, `pace_p99_ms`, … and what each adds to `direct`."""
 
     async def both(target: Target) -> Sample:
-        return await _measured(target, "loop", run.scale.seconds) | await _measured(target, "pace", 2 * run.scale.pace)
+        return await measured(target, "loop", run.scale.seconds) | await measured(target, "pace", 2 * run.scale.pace)
 
     rows = await run.interleaved(both)
     base = next((row for row in rows if row["peer"] == "direct"), None)

@@ -6,10 +6,7 @@ same number of sessions.
 from __future__ import annotations
 
 import asyncio
-import gc
 from array import array
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
@@ -21,6 +18,7 @@ from bench.load import Refused
 from bench.load import Session
 from bench.load import Stuck
 from bench.peers import Target
+from bench.quiet import no_collection
 from bench.run import Row
 from bench.run import Run
 from bench.run import Sample
@@ -97,23 +95,12 @@ async def _drive(voices: list[Voice], first: int, seconds: float) -> int:
     return sent
 
 
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keeps the load's own garbage collector out of the delays."""
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
 async def rung(run: Run, target: Target, number: int) -> Sample:
     """So many sessions for the scale's `pace`: delays, CPU per frame, share of a core. Raises Stuck when frames got lost on the way."""
     seconds = array("d")
     async with sessions(target, number) as opened:
         voices = _attach(run, opened, seconds)
-        with _no_collection():
+        with no_collection():
             await _drive(voices, 0, _WARM)
             del seconds[:]
             cost = await costed(target, _drive(voices, int(_WARM / _TICK), run.scale.pace))

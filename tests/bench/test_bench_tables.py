@@ -11,8 +11,11 @@ from bench.bars import BARS
 from bench.bars import table
 from bench.calls.columns import CALLS
 from bench.calls.peers import CALL_PEERS
+from bench.columns import BESIDE
 from bench.columns import ENDINGS
+from bench.columns import PAGES
 from bench.parts import PARTS
+from bench.parts import pages
 from bench.parts import revocation
 from bench.peers import PEERS
 from bench.peers import ROOT
@@ -103,6 +106,32 @@ def test_what_ended_sessions_has_its_name_and_the_slowest_is_judged() -> None:
     failed = [*rows[:-1], rows[-1] | {"error": "1 of 100 sessions were still open"}]
     assert "new rules that forbid the model: 1 of 100 sessions were still open" in block(result("revocation", failed))
     assert set(ENDINGS) == set(revocation.ENDINGS)
+
+
+def test_pages_have_their_names_what_they_cost_a_session_and_bars() -> None:
+    timed = [{"peer": "voicetap", "about": about, "first_ms": 250.0, "p50_ms": 40.0, "max_ms": 80.0} for about in PAGES]
+    trips = [{"peer": "voicetap", "about": about, "pace_p99_ms": 2.0 + number, "pages": 7.0} for number, about in enumerate(BESIDE)]
+    rows = [{"peer": "voicetap", "about": "log", "turns": 100_000.0, "messages": 41_080.0}, *timed, *trips]
+    rows.append({"peer": "voicetap", "about": "memory", "readers": 2.0, "mb": 61.4})
+    text = block(result("pages", rows))
+    assert "Of 100,000 turns in five days, the call with 41,080 messages:" in text
+    assert "| the first page, 50 of all sessions | 250 | 40 | 80 |" in text
+    assert "| no page is loaded | – | – | – | 2.00 | 7 |" in text
+    assert "Processes that read: 2, the larger one 61 MB." in text
+    judged = [line for line in table({"pages": result("pages", rows)}) if "not measured" not in line][2:]
+    assert [line.rsplit("| ", 2)[1:] for line in judged] == [
+        ["250 ", "yes |"],
+        ["40 ", "yes |"],
+        ["500 ", "yes |"],
+        ["40 ", "yes |"],
+        ["80 ", "yes |"],
+        ["80 ", "yes |"],
+        ["1.00 ", "yes |"],
+    ]
+
+
+def test_everything_that_is_loaded_has_its_name() -> None:
+    assert {*pages.PATHS, *pages.COMMANDS, "opened", "ended"} == {*PAGES}
 
 
 def test_every_peer_has_a_label() -> None:
