@@ -63,7 +63,8 @@ UNKNOWN: Final = "not on record"
 """A value that was not kept: it equals none, not even another of its kind."""
 
 _CONFIG: Final = ("provider", "model", "upstream_model", "provider_model", "dialect", "transport")
-_LATENCY: Final = ("first_audio", "response")
+_OF_TURNS: Final = ("model", "voice", "tools")
+_LATENCY: Final = ("first_output", "first_audio", "response")
 _USAGE: Final = ("input_tokens", "output_tokens")
 _TEXTS: Final = {"heard": "input", "said": "output"}
 _TOTALS: Final = {
@@ -76,8 +77,9 @@ _TOTALS: Final = {
 def differences(a: Side, b: Side, within: float) -> list[Difference]:
     """All values of two sessions. Latencies, usage and cost are equal when they differ by at most `within`, a share of the larger one."""
     made = list(_config(a, b))
+    varying = [name for name in _OF_TURNS if _varies(a.facts, name) or _varies(b.facts, name)]
     for pair in aligned(a.facts.turns, b.facts.turns):
-        made += _turn(pair, within)
+        made += _turn(pair, varying, within)
     return [*made, *_totals(a.facts, b.facts, within), *_findings(a.facts, b.facts)]
 
 
@@ -101,10 +103,19 @@ def _of_turns(facts: Facts, name: str) -> Any:
     return list(dict.fromkeys(value for one in lists for value in one))
 
 
-def _turn(pair: Pair, within: float) -> Iterator[Difference]:
+def _varies(facts: Facts, name: str) -> bool:
+    """Whether this was changed while the session ran."""
+    return len({json.dumps(turn.get(name)) for turn in facts.turns}) > 1
+
+
+def _turn(pair: Pair, varying: Sequence[str], within: float) -> Iterator[Difference]:
+    """`varying` is what was configured otherwise from turn to turn, so that it is compared for each."""
     a, b = pair
     turns = _index(a), _index(b)
     yield _plain(Aspect.turns, turns, "status", a and a["status"], b and b["status"])
+    if a is not None and b is not None:
+        for name in varying:
+            yield _plain(Aspect.config, turns, name, a.get(name), b.get(name))
     for name, field in _TEXTS.items():
         yield _texts(turns, name, _text(a, field), _text(b, field))
     yield _known(Aspect.tools, turns, "calls", _calls(a), _calls(b))

@@ -170,3 +170,16 @@ def test_every_setting_is_compared() -> None:
         for one, settings in ((a, {"speed": 1, "truncation": "auto"}), (b, {"speed": 2}))
     )
     assert unequal(a, b) == [("config", "speed"), ("config", "truncation")]
+
+
+def test_what_changed_between_turns_is_compared_in_each() -> None:
+    a = side(said(1, "Hello", voice="ash"), said(2, "Bye", voice="cedar"))
+    b = side(said(1, "Hello", voice="ash"), said(2, "Bye", voice="ash"))
+    found = [(one.turns, one.a, one.b) for one in differences(a, b, 0) if one.name == "voice" and not one.equal]
+    assert found == [(None, ["ash", "cedar"], ["ash"]), ((2, 2), "cedar", "ash")]
+    assert not any(one.turns for one in differences(b, b, 0) if one.aspect is Aspect.config)
+
+
+def test_written_answers_have_a_latency() -> None:
+    a, b = (side(said(1, "Hello", clocks={"first_output": value, "response": 900.0})) for value in (100.0, 300.0))
+    assert unequal(a, b) == [("latency", "first_output")]
