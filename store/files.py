@@ -7,6 +7,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +56,20 @@ def open_reading(path: Path | str, folder: int | None = None) -> int:
     Raises OSError, also for a link or anything that is not a regular file.
     """
     return _checked(os.open(path, os.O_RDONLY | _SAFE, dir_fd=folder), own=False)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[int | None]:
+    """A descriptor that reads while the block lasts, None where there is no file. Raises as `open_reading`."""
+    try:
+        descriptor = open_reading(path)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def open_anew(path: Path) -> int:

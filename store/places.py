@@ -10,7 +10,6 @@ import os
 from array import array
 from collections.abc import Iterable
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from typing import Final
@@ -18,7 +17,7 @@ from typing import Final
 import msgspec
 
 from store.errors import LogFormat
-from store.files import open_reading
+from store.files import reading
 from store.lines import DecodeError
 from store.lines import Line
 from store.lines import Named
@@ -113,19 +112,19 @@ class Places:
         return self._newest[number]
 
     def items(self, numbers: Iterable[int]) -> Iterator[tuple[int, Row]]:
-        with self._open() as descriptor:
+        with reading(self.path) as descriptor:
             for number in numbers:
                 if (row := self._row(descriptor, number)) is not None:
                     yield number, row
 
     def puts(self, numbers: Iterable[int]) -> Iterator[tuple[int, bytes | None]]:
-        with self._open() as descriptor:
+        with reading(self.path) as descriptor:
             for number in numbers:
                 line = self._newest[number]
                 yield number, None if self._before[line - 1] else self._read(descriptor, line)
 
     def lines(self, numbers: Iterable[int]) -> Iterator[bytes]:
-        with self._open() as descriptor:
+        with reading(self.path) as descriptor:
             for number in numbers:
                 for line in self._lines(number):
                     yield self._read(descriptor, line)
@@ -155,18 +154,6 @@ class Places:
         if self._ahead is not None and offset >= self._ahead[0]:
             return self._ahead[1][offset - self._ahead[0] :][:size]
         return b"" if descriptor is None else os.pread(descriptor, size, offset)
-
-    @contextmanager
-    def _open(self) -> Iterator[int | None]:
-        try:
-            descriptor = open_reading(self.path)
-        except FileNotFoundError:
-            yield None
-            return
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
 
     def _look(self, offset: int, line: bytes) -> None:
         try:

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,7 +14,7 @@ from typing import Final
 from store.errors import LogFormat
 from store.files import blocks
 from store.files import end_of_lines
-from store.files import open_reading
+from store.files import reading
 from store.lines import DecodeError
 from store.lines import Line
 from store.lines import beginning
@@ -57,7 +56,7 @@ class Tail:
         A file that was replaced or became shorter is read from its start, after `on_anew` was called. Of a file with `ahead`
         the durable part is read, then what will follow. With `needle` lines that have it are sure to come, others may not.
         """
-        with _opened(self.path) as descriptor:
+        with reading(self.path) as descriptor:
             status = None if descriptor is None else os.fstat(descriptor)
             end, following = ahead or (status.st_size if status else 0, b"")
             identity = (status.st_dev, status.st_ino) if status else None
@@ -80,7 +79,7 @@ class Tail:
 
     def skip(self) -> None:
         """Leave out what is in the file now. Raises OSError."""
-        with _opened(self.path) as descriptor:
+        with reading(self.path) as descriptor:
             if descriptor is not None:
                 status = os.fstat(descriptor)
                 self._identity = (status.st_dev, status.st_ino)
@@ -94,19 +93,6 @@ def _spans(block: bytes, needle: bytes) -> Iterator[tuple[int, int]]:
         end = block.index(b"\n", at)
         yield block.rfind(b"\n", 0, at) + 1, end
         at = block.find(needle, end + 1)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int | None]:
-    try:
-        descriptor = open_reading(path)
-    except FileNotFoundError:
-        yield None
-        return
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 class Replay:
