@@ -98,9 +98,8 @@ class Script:
 
 
 def said_by_app(message: Message) -> bool:
-    """Whether the app said it and the provider got it."""
-    event = message.event
-    return message.from_client and event.by == "side" and event.outcome in ("passed", "changed") and message.payload is not None
+    """Whether the app said it and the provider got it, also where it was changed on its way."""
+    return message.from_client and message.event.outcome in ("passed", "changed") and message.payload is not None
 
 
 def script_of(recording: Recording, spelling: Spelling) -> Script:

@@ -363,7 +363,7 @@ def test_what_is_not_sent_is_counted() -> None:
         Event(3, 3, "client", outcome="added", by="script"),
         Event(4, 4, "client", outcome="told", by="proxy"),
         Event(5, 5, "client"),
-        Event(6, 6, "client", outcome="changed"),
+        Event(6, 6, "client", outcome="changed", by="script"),
     ]
 
     class Rows(Tape):
