@@ -10,11 +10,11 @@ from hashlib import sha256
 import pytest
 import pytest_asyncio
 from breakstage import CARD
-from breakstage import OPERATOR
-from breakstage import Record
 from breakstage import Stage
 from breakstage import breaking
 from breakstage import codes
+from operating import AGENT
+from operating import Record
 from talking import message
 from waiting import eventually
 
@@ -54,13 +54,13 @@ async def test_a_message_is_paused_shown_and_let_go(stage: Stage) -> None:
         await talk.ask()
         [listed] = [one for one in (await operator.all())["breakpoints"] if one["id"] == point]
         assert (listed["hits"], listed["timeout"], listed["once"]) == (1, 60.0, False)
-        assert listed["by"] == f"127.0.0.1 {OPERATOR}"
+        assert listed["by"] == f"127.0.0.1 {AGENT}"
         await operator.remove(point)
     assert [typed(str(sent)) for sent in talk.upstream] == ["session.update", "conversation.item.create", "response.create"]
     assert codes(talk.findings) == [("hold", "paused"), ("release", "resumed")]
     held, let_go = [found["detail"] for found in talk.findings if found["kind"] == "breakpoint"]
     assert held["sha256"] == let_go["sha256"] == sha256(found["payload"].encode()).hexdigest()
-    assert let_go["by"] == f"127.0.0.1 {OPERATOR}"
+    assert let_go["by"] == f"127.0.0.1 {AGENT}"
     assert let_go["breakpoint"] == point
     assert "Be kind." not in json.dumps(talk.findings)
 
@@ -263,3 +263,60 @@ async def test_of_two_operators_one_is_too_late(stage: Stage) -> None:
         answers = await asyncio.gather(*(operator.http.post(f"/api/paused/{name}/{what}", json={}) for what in ("resume", "drop")))
         assert sorted(answer.status_code for answer in answers) == [200, 409]
     assert len(codes(talk.findings)) == 2
+
+
+async def test_who_looks_on_is_told_as_it_happens(stage: Stage) -> None:
+    operator = stage.operator
+    told: list[tuple[str, Record]] = []
+
+    async def listen(session: str) -> None:
+        async with operator.http.stream("GET", "/api/live", params={"session_id": session}, timeout=30) as answer:
+            name = ""
+            async for line in answer.aiter_lines():
+                field, _, value = line.partition(": ")
+                if field == "event":
+                    name = value
+                elif field == "data" and name in ("paused", "resumed"):
+                    told.append((name, json.loads(value)))
+                elif field == "retry":
+                    joined.set()
+
+    joined = asyncio.Event()
+    async with stage.talk("told") as talk:
+        listening = asyncio.create_task(listen(talk.session))
+        await joined.wait()
+        point = await operator.stop_at(f"{UPDATE} session={talk.session}", once=True)
+        await talk.say("session.update", session={"type": "realtime"})
+        found = await operator.one(point)
+        await operator.drop(found["id"])
+        await eventually(lambda: len(told) == 2)
+        listening.cancel()
+    (_, paused), (_, resumed) = told
+    assert paused == {name: value for name, value in found.items() if name != "payload"}
+    assert resumed == {"id": found["id"], "session": talk.session, "breakpoint": point, "reason": "dropped", "outcome": "dropped"}
+
+
+async def test_there_are_only_so_many(stage: Stage) -> None:
+    operator = stage.operator
+    points = [await operator.stop_at("type=never.said") for _ in range(64)]
+    error = (await operator.ask("POST", "/api/breakpoints", {"q": "x"}, code=409))["error"]
+    assert error["code"] == "too_many_breakpoints"
+    for point in points:
+        await operator.remove(point)
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"q": 5}, "q"),
+        ({"q": "x" * 1001}, "q"),
+        ({"q": "since=1h"}, "q"),
+        ({"q": "x", "timeout": 0.5}, "timeout"),
+        ({"q": "x", "timeout": 61}, "timeout"),
+        ({"q": "x", "timeout": True}, "timeout"),
+        ({"q": "x", "once": "yes"}, "once"),
+        ({"q": "x", "ones": True}, "ones"),
+    ],
+)
+async def test_what_cannot_be_asked_is_refused(stage: Stage, body: Record, param: str) -> None:
+    assert (await stage.operator.ask("POST", "/api/breakpoints", body, code=400))["error"]["param"] == param

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from breakstage import Record
 from breakstage import Stage
 from breakstage import breaking
 from breakstage import codes
+from operating import Record
 from policed import Policed
 from proxying import OTHER_KEY
 from proxying import close_of

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
-from breakstage import Operator
-from breakstage import Record
 from breakstage import codes
+from operating import Operator
+from operating import Record
 from proxying import RULES
 from proxying import Proxy
 from proxying import started_proxy
