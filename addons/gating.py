@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 from typing import Final
-from typing import Literal
 
 from addons.answergate import AnswerGate
 from addons.callsound import CallSound
@@ -43,7 +42,7 @@ class Gating:
     `show` and `sound` are set by whoever knows all hooks, and the sidecar: see `Inspection.show` and `Sidecar.sound`.
     """
 
-    audio: Literal["later", "never"] = "never"
+    audio: Final = "before"
 
     def __init__(self, tap: Tap, policing: Policing) -> None:
         self.policing = policing

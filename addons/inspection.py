@@ -35,17 +35,20 @@ MAX_UNREAD: Final = 16
 """Audio messages of one session that wait to be read; more are read at once."""
 
 Hook = Callable[[Session, Frame], Verdict | None]
+Audio = Literal["before", "later", "never"]
 FAILED: Final = Verdict("close", close=Close(1011, "internal error"))
 
 
 class FrameHook(Protocol):
-    """An addon that looks at frames: synchronous, without I/O.
+    """An addon that looks at frames: synchronous, without I/O."""
 
-    `audio`: whether it looks at messages of mere audio, `later` when they have crossed (its verdict then counts for
-    nothing), or `never`.
-    """
+    @property
+    def audio(self) -> Audio:
+        """Whether it looks at messages of mere audio: `before` they cross, where policies do; `later`; or `never`.
 
-    audio: Literal["later", "never"]
+        A session in which every message is judged before it crosses shows it all of them.
+        """
+        ...
 
     def frame(self, session: Session, frame: Frame) -> Verdict | None: ...
 
@@ -88,9 +91,11 @@ class Inspection:
         """What a session's tunnel asks about each message."""
         pin, unread, waiting, tap = session.pin, session.unread, self._waiting, self.tap
         hooks = self._asked[session.id] = self._of(session, self.hooks)
+        sounding = self._of(session, [hook for hook in self.hooks if hook.audio != "never"])
 
         def inspect(frame: Frame) -> Verdict | None:
-            if frame.head.type in AUDIO and frame.flaw is None and not (pin.waiting or session.watched or tap.generation.watches_sound):
+            is_audio = frame.head.type in AUDIO and frame.flaw is None and not (pin.waiting or session.watched)
+            if is_audio and not tap.generation.watches_sound:
                 unread.append(frame)
                 if len(unread) == 1:
                     waiting.append(session)
@@ -101,7 +106,7 @@ class Inspection:
                 return None
             if unread:
                 self.read(session)
-            verdict = self._ask(hooks, session, frame)
+            verdict = self._ask(sounding if is_audio else hooks, session, frame)
             if session.dirty:
                 self.changed(session, frame.at)
             return verdict

@@ -75,6 +75,10 @@ class Condition:
             return False
         return not self.events or any(fnmatchcase(event_type, glob) for glob in self.events)
 
+    def reads(self, kind: str) -> bool:
+        """Whether it reads texts of this kind as they come."""
+        return self.looks_for_words and (self.texts is None or kind in self.texts)
+
     def __post_init__(self) -> None:
         words = self.at is None and (self.texts is not None or self.regex is not None or bool(self.detect))
         object.__setattr__(self, "looks_for_words", words)

@@ -7,6 +7,7 @@ cannot hide, anything else is parsed in full.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 from typing import Final
 
@@ -15,8 +16,9 @@ import msgspec
 MAX_DEPTH: Final = 64
 """Deepest nesting of objects and arrays that is read; a deeper message is relayed, but recorded as unreadable."""
 
-_EDGE: Final = 512
-"""Bytes at each end of a message that are searched for keys when all between them is one long string."""
+_FRONT: Final = 512
+_BACK: Final = 128
+"""Bytes at either end of a message that are searched for keys when all between them is one long string."""
 
 
 AROUND_JSON: Final = b" \t\r\n\xef\xbb\xbf\xff\xfe"
@@ -38,7 +40,9 @@ class Head(msgspec.Struct):
 
 
 _head = msgspec.json.Decoder(Head).decode
+_event = msgspec.json.Decoder().decode
 _NO_HEAD: Final = Head()
+_UNREAD: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Frame:
@@ -48,7 +52,7 @@ class Frame:
     last byte arrived. Fragments and masks are the wire's business and are not seen here.
     """
 
-    __slots__ = ("_event", "_head", "at", "flaw", "from_client", "injected", "payload", "scripted", "text")
+    __slots__ = ("_ends", "_event", "_head", "at", "flaw", "from_client", "injected", "payload", "scripted", "text")
 
     def __init__(
         self,
@@ -72,17 +76,17 @@ class Frame:
         """Why the JSON of this message is not clean (set once it was read): shown in records, never fatal."""
         self._head: Head | None = None
         self._event: dict[str, Any] | bool | None = False
+        self._ends: bytes | None = None
 
     @property
     def head(self) -> Head:
         """The hot fields. Exact: with one spelling of `"type"` and no escape in the message nothing can hide."""
         head = self._head
         if head is None:
-            payload = self.payload
-            if b"\\" not in payload and _types(payload, any_case=self.from_client) == 1:
+            if self._types() == 1:
                 try:
-                    head = _head(payload)
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    head = _head(self.payload)
+                except _UNREAD:
                     head = None
             if head is None or not head.type:
                 head = self._head_of_event()
@@ -98,8 +102,47 @@ class Frame:
     def event(self) -> dict[str, Any] | None:
         """The message as a JSON object, or None with `flaw` set. Of duplicate keys the last one stands here."""
         if self._event is False:
-            self._event = self._parse()
+            self._event = self._plain() or self._parse()
         return self._event  # type: ignore[return-value]
+
+    @property
+    def _bare(self) -> bytes:
+        """Every quote of the message and what stands near it; empty where something is escaped. A long run without any is skipped."""
+        ends = self._ends
+        if ends is None:
+            ends = payload = self.payload
+            if b"\\" in payload:
+                ends = b""
+            elif len(payload) > _FRONT + _BACK and payload.find(b'"', _FRONT, -_BACK) < 0:
+                ends = payload[:_FRONT] + payload[-_BACK:]
+            self._ends = ends
+        return ends
+
+    def _types(self) -> int:
+        """How often `"type"` stands in a message without escapes.
+
+        Some servers (those that use Go's `encoding/json`) take keys in any case, so what goes to one is searched in any case.
+        """
+        return (self._bare.lower() if self.from_client else self._bare).count(b'"type"')
+
+    def _quotes(self) -> int:
+        """How many quotes stand around keys and texts; 0 where that cannot be said at once, since a backslash is escaped."""
+        bare, payload = self._bare, self.payload
+        return bare.count(b'"') if bare or b"\\\\" in payload else payload.count(b'"') - payload.count(b'\\"')
+
+    def _plain(self) -> dict[str, Any] | None:
+        """The object that nearly every message is, without a repeated key or a second spelling of `type`; None for any other.
+
+        Each key and each text has two quotes. A repeated key is not in the object that was read, but its quotes are in the message.
+        """
+        quotes = self._quotes()
+        try:
+            event = _event(self.payload) if quotes else None
+        except _UNREAD:
+            return None
+        if not isinstance(event, dict) or 2 * (_written(event) or 0) != quotes:
+            return None
+        return None if self.from_client and _has_twin(event) else event
 
     def _parse(self) -> dict[str, Any] | None:
         try:
@@ -119,7 +162,7 @@ class Frame:
             elif _too_deep(event):
                 self.flaw = f"nested deeper than {MAX_DEPTH} levels"
             else:
-                if self.from_client and any(_is_type(key) and key != "type" for key in event):
+                if self.from_client and _has_twin(event):
                     self.flaw = "a second spelling of 'type'"
                 return event
         return None
@@ -151,18 +194,31 @@ def may_be_json(payload: bytes) -> bool:
     return text[:1] in (b"{", b"[") and text[-1:] in (b"}", b"]")
 
 
-def _types(payload: bytes, *, any_case: bool) -> int:
-    """How often `"type"` stands in the message; a long run without any quote (audio) is skipped, not searched.
+def _written(event: dict[str, Any]) -> int | None:
+    """How many keys and texts an object has at all levels; None where it is nested too deeply."""
+    count, level = 0, [event]
+    for _ in range(MAX_DEPTH):
+        inner: list[Any] = []
+        for outer in level:
+            members: Iterable[Any] = outer
+            if type(outer) is dict:
+                count += len(outer)
+                members = outer.values()
+            for value in members:
+                kind = type(value)
+                if kind is str:
+                    count += 1
+                elif kind is dict or kind is list:
+                    inner.append(value)
+        if not inner:
+            return count
+        level = inner
+    return None
 
-    Some servers (those that use Go's `encoding/json`) take keys in any case, so what goes to one is searched in any case.
-    """
-    if len(payload) > 2 * _EDGE and payload.find(b'"', _EDGE, -_EDGE) < 0:
-        payload = payload[:_EDGE] + payload[-_EDGE:]
-    return (payload.lower() if any_case else payload).count(b'"type"')
 
-
-def _is_type(key: str) -> bool:
-    return len(key) == 4 and key.lower() == "type"
+def _has_twin(event: dict[str, Any]) -> bool:
+    """Whether a second spelling of `type` is among the keys."""
+    return any(len(key) == 4 and key != "type" and key.lower() == "type" for key in event)
 
 
 def _text(event: dict[str, Any], name: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
@@ -56,7 +57,7 @@ class Regex:
 class Regexes:
     """Several patterns that are looked for in one pass."""
 
-    __slots__ = ("_compiled",)
+    __slots__ = ("_match",)
 
     def __init__(self, patterns: Iterable[str]) -> None:
         """Raises PatternError where RE2 refuses one of them, or has no room for all of them together."""
@@ -67,15 +68,17 @@ class Regexes:
             made.Compile()
         except re2.error as error:
             raise PatternError(str(error), 0) from None
-        self._compiled: Any = made
+        self._match: Callable[[bytes], list[int] | None] = made.Match
 
     def found(self, text: str) -> list[int] | None:
         """The numbers of the patterns that match anywhere in `text`; None where RE2 gave up.
 
         A pattern that always matches is among them, since RE2 says that nothing matches where it runs out of memory.
         """
-        found = self._compiled.Match(_searchable(text))
-        return [number - 1 for number in found if number] if 0 in found else None
+        found = self._match(_searchable(text).encode())
+        if found is None or 0 not in found:
+            return None
+        return [number - 1 for number in found if number] if len(found) > 1 else []
 
 
 def _searchable(text: str) -> str:

@@ -5,6 +5,7 @@ Guarantees: what is not named finds nothing. What is named may find nothing eith
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
@@ -15,7 +16,6 @@ from realtime.detectors.detector import Detector
 from realtime.detectors.plain import plain
 from realtime.detectors.spoken import GATE
 from realtime.detectors.wordlist import fold
-from realtime.recent import Recent
 from realtime.regex import PatternError
 from realtime.regex import Regex
 from realtime.regex import Regexes
@@ -27,6 +27,8 @@ _SPOKEN: Final = (GATE, ADDRESS)
 _LARGEST: Final = 500
 """Instructions of a pattern that is looked for together with others; a larger one would slow them all down."""
 _REMEMBERED: Final = 1024
+_NAME: Final = re.compile("[A-Za-z0-9_.-]{1,64}")
+"""Types of events and names of answers and items, which stand in message after message."""
 
 
 class Sieve[S: Seeker]:
@@ -38,8 +40,8 @@ class Sieve[S: Seeker]:
         """Patterns of more instructions than `largest` are left to themselves."""
         owners: defaultdict[str, list[S]] = defaultdict(list)
         asks: list[S] = []
-        self.harmless: Recent[str, None] = Recent(_REMEMBERED)
-        """Words in which nothing was found after all; kept by whoever asks the seekers."""
+        self.harmless: dict[str, None] = {}
+        """Names in which nothing is found; noted by whoever knows."""
         self._known = frozenset(seekers)
         for seeker in self._known:
             patterns = _patterns_of(seeker, largest)
@@ -56,6 +58,13 @@ class Sieve[S: Seeker]:
     def knows(self, seeker: Seeker) -> bool:
         """Whether `left` says anything about it."""
         return seeker in self._known
+
+    def note(self, text: str) -> None:
+        """Nothing is found in a text; it is remembered where it is a name."""
+        if _NAME.fullmatch(text):
+            if len(self.harmless) >= _REMEMBERED:
+                self.harmless.clear()
+            self.harmless[text] = None
 
     def left(self, text: str) -> frozenset[S]:
         """The seekers that may find something in `text`."""

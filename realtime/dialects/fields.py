@@ -20,12 +20,20 @@ _decode_text = msgspec.json.Decoder(str).decode
 
 def text(source: Fields, *names: str) -> str | None:
     """The first of the named fields that is a text."""
-    return next((value for name in names if isinstance(value := source.get(name), str)), None)
+    for name in names:
+        value = source.get(name)
+        if isinstance(value, str):
+            return value
+    return None
 
 
 def obj(source: Fields, *names: str) -> dict[str, Any]:
     """The first of the named fields that is an object, else an empty one."""
-    return next((value for name in names if isinstance(value := source.get(name), dict)), _NONE)
+    for name in names:
+        value = source.get(name)
+        if isinstance(value, dict):
+            return value
+    return _NONE
 
 
 def objects(source: Fields, *names: str) -> list[dict[str, Any]]:

@@ -41,7 +41,17 @@ from realtime.verdict import Verdict
 class Case:
     """Asks the policies about one message and puts the verdict together."""
 
-    def __init__(self, known: PolicySet, policies: Applicable, streams: Streams, dialect: str, frame: Frame, now: float) -> None:
+    def __init__(
+        self,
+        known: PolicySet,
+        policies: Applicable,
+        streams: Streams,
+        dialect: str,
+        frame: Frame,
+        now: float,
+        fed: list[Passage] | None = None,
+    ) -> None:
+        """`fed` are the texts to which the pieces in the message were added already; None where they were not."""
         self.hits: list[Hit] = []
         self.traces: list[Trace] = []
         self.blocked = False
@@ -55,12 +65,15 @@ class Case:
         self._now = now
         self._view = View(dialect, frame, known.sieve)
         self._answer = ended(dialect, frame)
-        self._fed = streams.feed(self._view.texts, frame, now, policies)
+        self._fed = streams.feed(self._view.texts, frame, now, policies) if fed is None else fed
         self._closed = streams.closed_by(self._view.texts, self._answer, frame)
         self._pieces = {text.keys for text in self._view.texts if text.part in ("delta", "draft")} if self._fed else set()
         """Where the message has pieces of a text, which are looked at as a part of it."""
-        self._recalled = {policy.id: texts for policy in known.policies if policy.redacts and (texts := self._recall(policy))}
-        self._asked: tuple[Policy, ...] = (*policies, *(policy for policy in known.policies if policy.id in self._recalled))
+        self._recalled: dict[str, list[Text]] = {}
+        self._asked: tuple[Policy, ...] = policies
+        if self._closed or streams.has_spoken:
+            self._recalled = {policy.id: texts for policy in known.policies if policy.redacts and (texts := self._recall(policy))}
+            self._asked = (*policies, *(policy for policy in known.policies if policy.id in self._recalled))
         self._changes = Changes()
         self._told: list[tuple[int, Match]] = []
         """Hits by their numbers, and what is to be shown of them."""
@@ -97,7 +110,7 @@ class Case:
             return False
         wholes = (text.value for text in view.texts if text.part in ("whole", "final"))
         passages = (passage.text for passage in self._fed)
-        return all(scan.is_clean(text) for text in (*passages, *wholes)) and all(found[0] in self._pieces for found in view.suspects)
+        return all(scan.is_clean(text) for text in (*passages, *wholes)) and view.is_clean_beside(self._pieces)
 
     def _ask(self, policy: Policy, doubt: str | None) -> Verdict | None:
         """Ask one policy; a Verdict only where the message is stopped."""
@@ -150,7 +163,7 @@ class Case:
 
     def _recall(self, policy: Policy) -> list[Text]:
         """The whole texts of which a policy that does not concern this message redacts, or redacted, the pieces."""
-        if policy in self._policies or not (self._closed or self._streams.has_spoken):
+        if policy in self._policies:
             return []
         here = {passage.stream.words for passage in self._closed if policy in passage.redactors}
         finals = [(text, text.stream) for text in self._view.texts if text.part == "final" and text.stream is not None]
@@ -229,7 +242,7 @@ class Case:
     # -- the outcome ----------------------------------------------------------------------------------------------------
 
     def _outcome(self) -> Verdict | None:
-        before = tuple(self._ahead())
+        before = tuple(self._ahead()) if self._closed or self._streams.is_crowded else ()
         for passage in self._fed:
             self._changes.put(self._of_passage(passage))
         if self._changes:

@@ -67,7 +67,7 @@ class Written:
         """The same, so many characters later."""
         head = self.head if len(self.head) == 2 else (self.head + "".join(text.split())[:2])[:2]
         if not _BEGINS_JSON.fullmatch(head):
-            return Written(head)
+            return self if head == self.head else Written(head)
         quoted, escaped = self.quoted, self.escaped
         for sign in text:
             if escaped:

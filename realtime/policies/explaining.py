@@ -21,10 +21,13 @@ from realtime.jsonedit import literal
 from realtime.jsonpath import Keys
 from realtime.jsonpath import spelled
 from realtime.policies.case import Case
+from realtime.policies.glance import UNSURE
+from realtime.policies.glance import Glance
 from realtime.policies.hit import excerpt
 from realtime.policies.judge import Judge
 from realtime.policies.judge import Judgement
 from realtime.policies.match import Match
+from realtime.policies.passage import Passage
 from realtime.policies.policy import Applicable
 from realtime.policies.policy import Policy
 from realtime.policies.streams import watches
@@ -80,8 +83,12 @@ class Explainer(Judge):
         failed = {hit.policy: hit.detail for hit in judged.hits if hit.detail}
         return Explanation(judged, tuple(_explained(policy, frame, opened, failed) for policy in self.policies.policies))
 
-    def _case(self, policies: Applicable, frame: Frame, now: float) -> Case:
-        self._opened = _Opened(self.policies, policies, self._streams, self._dialect, frame, now)
+    def _glance(self, frame: Frame, policies: Applicable, now: float) -> Glance:
+        """Each policy is asked, also where nothing can be found."""
+        return UNSURE
+
+    def _case(self, policies: Applicable, frame: Frame, now: float, fed: list[Passage] | None) -> Case:
+        self._opened = _Opened(self.policies, policies, self._streams, self._dialect, frame, now, fed)
         return self._opened
 
 

@@ -15,6 +15,9 @@ from typing import NamedTuple
 
 from realtime.frame import Frame
 from realtime.policies.case import Case
+from realtime.policies.glance import UNSURE
+from realtime.policies.glance import Glance
+from realtime.policies.glance import glance
 from realtime.policies.hit import Hit
 from realtime.policies.passage import Ending
 from realtime.policies.passage import Passage
@@ -74,6 +77,7 @@ class Released(NamedTuple):
 
 
 PASSES: Final = Judgement()
+"""Of a message that leaves what is held as it was."""
 
 
 class Judge:
@@ -111,9 +115,12 @@ class Judge:
             return PASSES
         if self._blocked and (verdict := self._of_blocked(frame)) is not None:
             return Judgement(verdict)
+        seen = self._glance(frame, policies, now) if not policies.others else UNSURE
+        if seen.passes:
+            return PASSES
         if (why := doubt(frame)) is not None:
             policies = self._concerned(frame, policies)
-        case = self._case(policies, frame, now)
+        case = self._case(policies, frame, now, seen.fed)
         verdict = case.verdict(self._clock, self._limits.budget * (1 + len(frame.payload) / self._limits.per), why)
         if case.blocked:
             answer = answer_of(frame)
@@ -163,9 +170,13 @@ class Judge:
         self._streams.drop(held)
         return released
 
-    def _case(self, policies: Applicable, frame: Frame, now: float) -> Case:
+    def _glance(self, frame: Frame, policies: Applicable, now: float) -> Glance:
+        """Most messages pass at a glance."""
+        return glance(self._dialect, frame, self.policies.sieve, self._streams, policies, now)
+
+    def _case(self, policies: Applicable, frame: Frame, now: float, fed: list[Passage] | None) -> Case:
         """The message before these policies."""
-        return Case(self.policies, policies, self._streams, self._dialect, frame, now)
+        return Case(self.policies, policies, self._streams, self._dialect, frame, now, fed)
 
     def _release(self, passages: list[Passage], now: float, ending: Ending = "open") -> Released:
         frames: list[Frame] = []

@@ -22,6 +22,7 @@ from realtime.jsonpath import Keys
 from realtime.policies.escapes import Written
 from realtime.policies.holding import Holding
 from realtime.policies.holding import sought
+from realtime.policies.policy import Applicable
 from realtime.policies.policy import Policy
 from realtime.policies.redaction import Redaction
 from realtime.policies.redaction import merged
@@ -111,10 +112,10 @@ class Passage:
         waiting = min(self.since + self.window.begun, self._arrived[-1][0] + self.window.pause)
         return waiting if self._waits else self.since + self.window.seconds
 
-    def watch(self, policies: tuple[Policy, ...]) -> None:
+    def watch(self, policies: Applicable) -> None:
         """These policies look at it from now on."""
-        self.redactors = tuple(policy for policy in policies if policy.redacts)
-        if policies != self.watchers:
+        self.redactors = policies.redactors
+        if policies is not self.watchers and policies != self.watchers:
             self.watchers = policies
             self._watched, self._redacted = sought(policies), sought(self.redactors)
             self._context = CONTEXT if any(policy.condition.regex is not None for policy in policies) else NEAR
@@ -134,6 +135,8 @@ class Passage:
 
     def settle(self, wanted: list[Redaction], now: float, ending: Ending = "open") -> tuple[str, list[Redaction]]:
         """What leaves now, redacted, and what was redacted in it; of a draft all of it again. `wanted` counts from `text`."""
+        if ending == "whole" and not wanted and not self.drafted:
+            return self._left(), []
         cut = max(self.decided, self._cut(now) if ending == "open" else self._ended(ending))
         start, written = self.decided, self._written
         if self.drafted:
@@ -162,6 +165,16 @@ class Passage:
         self._settled()
         self._kept = self._needed()
         return "".join(out) + rest, made
+
+    def _left(self) -> str:
+        """All the rest of a text leaves as it is."""
+        rest = self.text[max(self.decided - self.base, 0) :]
+        if rest:
+            self._open = -1
+        self.decided, self._written = self.end, self._written.after(rest)
+        self._arrived.clear()
+        self._kept = self._needed()
+        return rest
 
     def first_new(self, policy: Policy, spans: tuple[Span, ...]) -> tuple[Span, ...] | None:
         """The spans of `text` from the first on that the newest piece completes and the policy had not found before.

@@ -14,6 +14,7 @@ from realtime.conditions import Condition
 from realtime.detectors.sieve import Seeker
 from realtime.detectors.sieve import Sieve
 from realtime.texts import SOUND
+from realtime.texts import Kind
 
 Action = Literal["allow", "redact", "block", "close", "tag", "alert"]
 Mode = Literal["enforce", "monitor"]
@@ -64,15 +65,29 @@ class Policy:
 
 
 class Applicable(tuple[Policy, ...]):
-    """Policies for messages of one kind. `others` are those that may match where no pattern and no detector finds anything."""
+    """Policies for messages of one kind. `others` are those that may match where no pattern and no detector finds anything.
+
+    `redactors` are those that may change words.
+    """
 
     others: tuple[Policy, ...] = ()
+    redactors: tuple[Policy, ...] = ()
+    _watching: dict[str, Applicable]
 
     @classmethod
     def of(cls, policies: Iterable[Policy]) -> Applicable:
         made = cls(policies)
         made.others = tuple(policy for policy in made if not policy.condition.seekers)
+        made.redactors = tuple(policy for policy in made if policy.redacts)
+        made._watching = {}
         return made
+
+    def watching(self, kind: Kind) -> Applicable:
+        """Those that read texts of this kind as they come."""
+        found = self._watching.get(kind)
+        if found is None:
+            found = self._watching[kind] = Applicable.of(policy for policy in self if policy.condition.reads(kind))
+        return found
 
 
 class PolicySet:

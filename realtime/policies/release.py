@@ -34,7 +34,7 @@ def settled(passage: Passage, streams: Streams, scan: Scan, now: float, ending: 
     frame, left = passage.frame, passage.decided
     wanted, failures = _wanted(passage, scan)
     value, made = passage.settle(wanted, now, ending)
-    if frame is None:
+    if frame is None or not wanted:
         return value, []
     late = any(one.start + passage.base < left for one in made) and not passage.drafted
     told = [one for one in wanted if one.end + passage.base > left and one.start + passage.base < passage.decided]

@@ -12,6 +12,7 @@ from typing import Final
 from realtime.frame import Frame
 from realtime.policies.passage import Passage
 from realtime.policies.passage import Window
+from realtime.policies.policy import Applicable
 from realtime.policies.policy import Policy
 from realtime.recent import Recent
 from realtime.texts import Stream
@@ -34,7 +35,7 @@ class Streams:
         self.open: dict[tuple[bool, Stream], Passage] = {}
         self._spoken: Recent[Words, dict[str, None]] = Recent(_REMEMBERED)
 
-    def feed(self, found: tuple[Text, ...], frame: Frame, now: float, policies: tuple[Policy, ...]) -> list[Passage]:
+    def feed(self, found: tuple[Text, ...], frame: Frame, now: float, policies: Applicable) -> list[Passage]:
         """Take in the deltas and drafts among the texts of a message; of those that someone looks at, or that are open already."""
         fed = []
         pieces = [text for text in found if text.part in ("delta", "draft") and text.stream is not None]
@@ -46,9 +47,9 @@ class Streams:
                 fed.append(passage)
         return fed
 
-    def _passage(self, stream: Stream, from_client: bool, policies: tuple[Policy, ...]) -> Passage | None:
+    def _passage(self, stream: Stream, from_client: bool, policies: Applicable) -> Passage | None:
         passage = self.open.get((from_client, stream))
-        watching = tuple(policy for policy in policies if watches(policy, stream))
+        watching = policies.watching(stream.kind)
         if passage is None and watching:
             passage = self.open[from_client, stream] = Passage(stream, from_client, self._window)
         if passage is not None:
@@ -57,12 +58,14 @@ class Streams:
 
     def overflow(self) -> Iterator[Passage]:
         """The oldest texts beyond the bound, which are open no longer."""
-        while len(self.open) > _OPEN:
+        while self.is_crowded:
             yield self.open.pop(next(iter(self.open)))
 
     def closed_by(self, found: tuple[Text, ...], answer: tuple[str | None] | None, frame: Frame) -> list[Passage]:
         """The texts that a message ends: those it carries in whole, and those of the answer that ends with it."""
         ended = {text.stream.words for text in found if text.part == "final" and text.stream is not None}
+        if not ended and answer is None:
+            return []
         closed = [
             key
             for key in self.open
@@ -90,6 +93,11 @@ class Streams:
         return tuple(self._spoken.get(stream.words, ()))
 
     @property
+    def is_crowded(self) -> bool:
+        """Whether there are more open texts than may be."""
+        return len(self.open) > _OPEN
+
+    @property
     def has_spoken(self) -> bool:
         """Whether any policy matched any text."""
         return bool(self._spoken)
@@ -102,5 +110,4 @@ class Streams:
 
 def watches(policy: Policy, stream: Stream) -> bool:
     """Whether a policy reads this text as it comes."""
-    condition = policy.condition
-    return condition.looks_for_words and (condition.texts is None or stream.kind in condition.texts)
+    return policy.condition.reads(stream.kind)

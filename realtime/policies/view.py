@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from collections.abc import Sequence
 from typing import Any
 from typing import Final
@@ -17,11 +18,13 @@ from realtime.frame import AROUND_JSON
 from realtime.frame import Frame
 from realtime.frame import may_be_json
 from realtime.jsonpath import Found
+from realtime.jsonpath import Keys
 from realtime.jsonpath import Path
 from realtime.jsonpath import descend
 from realtime.jsonpath import locate
 from realtime.policies.escapes import Escaped
 from realtime.policies.escapes import Find
+from realtime.policies.glance import is_clean
 from realtime.regex import Regex
 from realtime.texts import Text
 from realtime.texts import is_sound
@@ -59,8 +62,7 @@ class Scan:
             return True
         if any(self._finds(seeker, text) for seeker in left):
             return False
-        if _ID.fullmatch(text):
-            sieve.harmless[text] = None
+        sieve.note(text)
         return True
 
     def _finds(self, seeker: Seeker, text: str) -> bool:
@@ -101,18 +103,15 @@ class Scan:
         return escaped
 
 
-_ID: Final = re.compile("[A-Za-z0-9_-]{1,64}")
-"""Names of answers and items, which stand in message after message."""
-
-
 class View:
     """What can be looked at in one message; read when it is asked for, and once."""
 
-    __slots__ = ("_dialect", "_kinds", "_paths", "_strings", "_suspects", "_texts", "frame", "scan")
+    __slots__ = ("_dialect", "_kinds", "_paths", "_sieve", "_strings", "_suspects", "_texts", "frame", "scan")
 
     def __init__(self, dialect: str, frame: Frame, sieve: Sieve[Seeker]) -> None:
         self.frame = frame
         self.scan = Scan(sieve)
+        self._sieve = sieve
         self._dialect = dialect
         self._texts: tuple[Text, ...] | None = None
         self._strings: list[Found] | None = None
@@ -155,6 +154,13 @@ class View:
         if self._suspects is None:
             self._suspects = [found for found in self.strings if not self.scan.is_clean(found[1])]
         return self._suspects
+
+    def is_clean_beside(self, pieces: Collection[Keys]) -> bool:
+        """Whether nothing is found in any string but those that are `pieces`."""
+        event = self.frame.event
+        if event is not None and is_clean(event, self._sieve, pieces):
+            return True
+        return all(keys in pieces for keys, _ in self.suspects)
 
     def _all_strings(self) -> list[Found]:
         event = self.frame.event

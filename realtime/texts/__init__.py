@@ -27,7 +27,7 @@ from realtime.texts.slot import owner_of
 from realtime.texts.slot import slots
 from realtime.texts.slot import streamed
 
-__all__ = ["KINDS", "SOUND", "Kind", "Stream", "Text", "ended", "is_sound", "owner_of", "server_types", "texts"]
+__all__ = ["KINDS", "SOUND", "Kind", "Stream", "Text", "ended", "has_words", "is_sound", "may_end", "owner_of", "server_types", "texts"]
 
 _VLLM: Final[Table] = {
     "transcription.delta": slots(("$.delta", streamed("user_transcript", "delta"))),
@@ -67,6 +67,16 @@ def texts(dialect: str, frame: Frame) -> tuple[Text, ...]:
     if not found or (event := frame.event) is None:
         return ()
     return tuple(gather(found, event))
+
+
+def has_words(dialect: str, frame: Frame) -> bool:
+    """Whether messages of this type may hold words."""
+    return frame.type in _TABLES[dialect][frame.from_client]
+
+
+def may_end(dialect: str, frame: Frame) -> bool:
+    """Whether messages of this type may end an answer."""
+    return not frame.from_client and frame.type in _ENDS[dialect]
 
 
 def server_types(dialect: str) -> Collection[str]:

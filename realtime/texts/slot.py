@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from typing import Final
 from typing import Literal
@@ -56,8 +55,7 @@ class Stream(NamedTuple):
         return self.item or self.owner, self.content, self.kind
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """Words of an event. `keys` is where they stand; `value` is the text, or a number in writing."""
 
     kind: Kind

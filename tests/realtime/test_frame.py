@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from realtime.frame import MAX_DEPTH
@@ -145,3 +146,44 @@ def test_any_bytes_are_read_or_flawed(payload: bytes) -> None:
     read = frame(payload)
     assert (read.event is None) == (read.flaw is not None and not read.flaw.startswith(("duplicate", "a second")))
     assert isinstance(read.type, str)
+
+
+ESCAPES = st.sampled_from(['"', "\\", "\\\\", '\\"', '\\\\"', r"\u0074ype", r"\ud800", r"\ud83d\ude00", "é", "\n", "\x01", "a", "type"])
+LITERALS = ["1", "-0", "-0.0", "1e5", "1E400", "123456789012345678901", "9" * 4400, "NaN", "true", "null", "01", ""]
+JSON = st.recursive(
+    st.one_of(
+        st.lists(ESCAPES, max_size=4).map(lambda pieces: f'"{"".join(pieces)}"'),
+        st.sampled_from(['"type"', '"a"', '"Type"', f'"{LONG}"', *LITERALS]),
+        st.floats().map(repr),
+        st.text(max_size=5).map(json.dumps),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(lambda made: f"[{','.join(made)}]"),
+        st.lists(st.tuples(inner, inner), max_size=4).map(lambda made: f"{{{','.join(f'{key}:{value}' for key, value in made)}}}"),
+    ),
+    max_leaves=12,
+)
+"""What may be JSON: keys that stand twice, escapes whole and broken, numbers that parsers differ about."""
+
+
+@settings(max_examples=400, deadline=None)
+@given(JSON, st.sampled_from(["", " ", "\ufeff", "}", ",1"]), st.booleans())
+def test_a_message_read_at_once_is_what_the_careful_reader_makes_of_it(text: str, behind: str, from_client: bool) -> None:
+    for written in (text, f'{{"type":"a","x":{text}}}', f'{{"type":{text},"audio":"{LONG}"}}'):
+        payload = (written + behind).encode(errors="surrogatepass")
+        read, careful = Frame(from_client, payload), Frame(from_client, payload)
+        event = careful._parse()
+        assert (repr(read.event), read.flaw) == (repr(event), careful.flaw)
+
+
+def test_a_repeated_key_does_not_hide_behind_escapes() -> None:
+    read = frame(r'{"type":"a","x":"\\","y":"\\","z":1,"z":2}')
+    assert read.event is not None
+    assert read.flaw == "duplicate key 'z'"
+
+
+def test_a_plain_message_is_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the test above compares the careful reader with itself."""
+    monkeypatch.setattr(Frame, "_parse", lambda self: pytest.fail("was read with care"))
+    for payload in ('{"type":"a","audio":"' + LONG + '"}', r'{"type":"a","delta":"so\n\"it\u00e9\" is","x":[{"y":[1.5,null]}]}'):
+        assert frame(payload).event == json.loads(payload)

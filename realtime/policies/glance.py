@@ -1,0 +1,90 @@
+"""Messages that pass at one glance: sound beside a few names, and pieces of a text in which no policy finds anything.
+
+Guarantees: what passes here is what policies that look for something, asked one by one, would have let pass as it is, and what
+is remembered of it is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from collections.abc import Mapping
+from typing import Any
+from typing import Final
+from typing import NamedTuple
+
+from realtime.detectors.sieve import Seeker
+from realtime.detectors.sieve import Sieve
+from realtime.frame import Frame
+from realtime.jsonpath import Keys
+from realtime.policies.passage import Passage
+from realtime.policies.policy import Applicable
+from realtime.policies.streams import Streams
+from realtime.texts import Text
+from realtime.texts import has_words
+from realtime.texts import is_sound
+from realtime.texts import may_end
+from realtime.texts import texts
+
+_MEMBERS: Final = 32
+_LONGEST: Final = 1024
+"""Members of a message and characters of a text that are looked at here: so little takes no time worth measuring."""
+_NAME: Final = 64
+_FRESH: Final = "event_id"
+"""Differs in every message, so it is not worth remembering."""
+
+
+class Glance(NamedTuple):
+    """Whether a message passes for certain; if not, the texts to which pieces in it were added already (None: not yet)."""
+
+    passes: bool
+    fed: list[Passage] | None = None
+
+
+_PASSES: Final = Glance(True)
+UNSURE: Final = Glance(False)
+
+
+def glance(dialect: str, frame: Frame, sieve: Sieve[Seeker], streams: Streams, policies: Applicable, now: float) -> Glance:
+    """Look at a message before `policies` that all look for something. What does not pass they are to be asked about."""
+    event = frame.event
+    if event is None or frame.flaw is not None or streams.is_crowded or may_end(dialect, frame):
+        return UNSURE
+    fed: list[Passage] = []
+    if has_words(dialect, frame):
+        found = texts(dialect, frame)
+        if len(found) != 1 or found[0].part != "delta" or len(found[0].value) > _LONGEST:
+            return UNSURE
+        fed = streams.feed(found, frame, now, policies)
+        if fed:
+            passes = not streams.is_crowded and _goes_on(fed[0], found[0], event, sieve, now)
+            return _PASSES if passes else Glance(False, fed)
+    return _PASSES if is_clean(event, sieve) else UNSURE
+
+
+def _goes_on(passage: Passage, piece: Text, event: Mapping[str, Any], sieve: Sieve[Seeker], now: float) -> bool:
+    """Whether a piece leaves at once, since nothing is found in the text that it was added to, nor beside it."""
+    if passage.redactors or passage.allowed is not None or passage.decided != passage.fresh:
+        return False
+    if "\\" in passage.text or sieve.left(passage.text) or not is_clean(event, sieve, (piece.keys,)):
+        return False
+    passage.settle([], now, "whole")
+    return True
+
+
+def is_clean(event: Mapping[str, Any], sieve: Sieve[Seeker], beside: Collection[Keys] = ()) -> bool:
+    """Whether it is certain that nothing is found in any text of a small and flat message but those that stand `beside`."""
+    if len(event) > _MEMBERS:
+        return False
+    harmless = sieve.harmless
+    for name, value in event.items():
+        kind = type(value)
+        if kind is str:
+            if (len(value) <= _NAME and value in harmless) or is_sound((name,), value) or (name,) in beside:
+                continue
+            if len(value) > _LONGEST or "\\" in value or sieve.left(value):
+                return False
+            if name != _FRESH:
+                sieve.note(value)
+        elif kind is dict or kind is list:
+            return False
+    return True
