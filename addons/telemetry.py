@@ -24,6 +24,7 @@ from rules.credentials import read_secret
 from rules.files import private_reader
 from rules.otel import Otel
 from store.export.collector import FIRST_PAUSE
+from store.export.collector import TRIES
 from store.export.collector import Collector
 from store.export.collector import Delivered
 from store.export.otlp import request
@@ -183,12 +184,12 @@ class Telemetry:
             except Exception:
                 logger.exception("otel: spans could not be delivered")
 
-    async def _deliver(self, otel: Otel, **options: int) -> None:
+    async def _deliver(self, otel: Otel, *, tries: int = TRIES) -> None:
         """Deliver one batch, or lose it."""
         batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
         try:
             collector = await self._reached(otel)
-            done = await collector.deliver(request(batch, self._semconv(otel)), len(batch), **options)
+            done = await collector.deliver(request(batch, self._semconv(otel)), len(batch), tries=tries)
         except Unresolved as error:
             done = Delivered(len(batch), str(error))
         except asyncio.CancelledError:

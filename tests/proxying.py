@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from collections.abc import Awaitable
@@ -27,6 +28,14 @@ from websockets.asyncio.client import connect
 ROOT = Path(__file__).parents[1]
 KEY = "vt_" + "k" * 43
 OTHER_KEY = "vt_" + "o" * 43
+
+
+def free_port() -> int:
+    """A port of this computer on which nobody listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def hash_of(key: str) -> str:

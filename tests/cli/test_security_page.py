@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ import jsonschema
 import pytest
 from commandline import ROOT
 from commandline import clean_environment
+from proxying import free_port
 
 from store.reader import LogReader
 
@@ -32,13 +32,6 @@ ANYTHING = re.compile(r"ses_\w+|no seals|\d seals by the key \w+|\d{4}-\d\d-\d\d
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")

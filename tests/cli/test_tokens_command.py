@@ -9,33 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from commandline import Cli
+from minted import minted
 
 from rules.keys import hash_key
 from store.state import State
-from store.tokens import Token
 from store.tokens import Tokens
-from store.tokens import new_token
-from store.tokens import sealed
 
 
 def mint(data: Path, **more: Any) -> tuple[str, str]:
     """Keeps one; returns its id and its text."""
-    token_id, text = new_token()
-    fields: dict[str, Any] = {
-        "id": token_id,
-        "hash": "",
-        "principal": "web",
-        "provider": "openai",
-        "route": None,
-        "model": "gpt-realtime",
-        "upstream_model": "gpt-realtime",
-        "family": "realtime",
-        "expires": datetime.now(UTC) + timedelta(minutes=5),
-        "secret": "ek_canary",
-        **more,
-    }
-    Tokens(State(data)).keep([sealed(Token(**fields), text)])
-    return token_id, text
+    token, text = minted(more.pop("expires", datetime.now(UTC) + timedelta(minutes=5)), **more)
+    Tokens(State(data)).keep([token])
+    return token.id, text
 
 
 def test_there_are_none_at_first(cli: Cli) -> None:

@@ -247,6 +247,16 @@ async def accept(connection: RawSocket, more: str = "", reason: str = "Switching
     await connection.write(head.encode())
 
 
+async def echo(connection: RawSocket) -> None:
+    """Sends back every message as it came, until a Close."""
+    await accept(connection)
+    while True:
+        opcode, payload = await connection.read_frame()
+        await connection.send(opcode, payload)
+        if opcode == CLOSE:
+            return
+
+
 @asynccontextmanager
 async def raw_upstream(plays: Mapping[str, Play], *, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawUpstream]:
     """It serves on loopback while the block lasts."""

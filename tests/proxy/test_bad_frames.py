@@ -20,7 +20,7 @@ from rawsocket import CONTINUATION
 from rawsocket import TEXT
 from rawsocket import RawSocket
 from rawsocket import RawUpstream
-from rawsocket import accept
+from rawsocket import echo
 from rawsocket import raw_upstream
 from rawsocket import upgraded
 from recorded import Shown
@@ -63,16 +63,6 @@ class Stage:
     proxy: Proxy
     raw: RawUpstream
     simulator: Simulator
-
-
-async def echo(connection: RawSocket) -> None:
-    """Sends back every message as it came, until a Close."""
-    await accept(connection)
-    while True:
-        opcode, payload = await connection.read_frame()
-        await connection.send(opcode, payload)
-        if opcode == CLOSE:
-            return
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -31,12 +31,6 @@ POLICIES = """policies:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(pace=0) as made:
-        yield made
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def proxy(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> AsyncIterator[Proxy]:
     url = f'url: "http://{simulator.address}"'
     providers = f"providers:\n  there: {{kind: openai, {url}}}\n  here: {{kind: openai, {url}, mint: local}}\n"

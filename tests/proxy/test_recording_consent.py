@@ -35,12 +35,6 @@ LOG = "{content: metadata, audio: wav, consent: required}"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(pace=0) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def proxy(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> AsyncIterator[Proxy]:
     url = f"http://{simulator.address}"
     providers = f'providers:\n  sim: {{kind: simulator, url: "{url}"}}\n  like: {{kind: compatible, url: "{url}/v1"}}\n'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from proxying import ROOT
 from proxying import RULES
 from proxying import Proxy
 from proxying import command
+from proxying import free_port
 from proxying import started_proxy
 
 from simulator import Simulator
@@ -28,13 +28,6 @@ POLICIES = """policies:
   - {id: rude, when: {from: client, text: [user_text], regex: "blast you"}, action: close, message: mind your language}
   - {id: keys, when: {from: client, detect: [secret]}, action: block, message: no keys}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from proxying import KEY
 from proxying import RULES
 from proxying import Proxy
 from proxying import command
+from proxying import free_port
 from proxying import started_proxy
 from recorded import ended
 from recorded import named
@@ -46,10 +46,7 @@ SCRIPT = Script(
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def proxy(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Proxy]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    providers = f'providers:\n  stage: {{kind: simulator, url: "http://127.0.0.1:{port}"}}\n'
+    providers = f'providers:\n  stage: {{kind: simulator, url: "http://127.0.0.1:{free_port()}"}}\n'
     rules = RULES.replace("{content: full}", "{content: full, frames: events}") + providers + POLICIES
     async with started_proxy(tmp_path_factory.mktemp("asserted"), rules) as made:
         yield made

@@ -20,6 +20,7 @@ from rawsocket import RawSocket
 from rawsocket import RawUpstream
 from rawsocket import accept
 from rawsocket import close
+from rawsocket import echo
 from rawsocket import raw_upstream
 from rawsocket import upgraded
 from recorded import ended
@@ -58,15 +59,6 @@ async def flood(connection: RawSocket) -> None:
             await connection.send(TEXT, DELTA)
     finally:
         await reading
-
-
-async def echo(connection: RawSocket) -> None:
-    await accept(connection)
-    while True:
-        opcode, payload = await connection.read_frame()
-        await connection.send(opcode, payload)
-        if opcode == CLOSE:
-            return
 
 
 async def never_read(connection: RawSocket) -> None:

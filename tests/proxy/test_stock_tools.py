@@ -10,7 +10,6 @@ import json
 import os
 import re
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +28,7 @@ from proxying import ROOT
 from proxying import RULES
 from proxying import close_of
 from proxying import command
+from proxying import free_port
 from websockets.asyncio.client import connect
 
 PROVIDERS = "providers: {sim: {kind: simulator}}\n"
@@ -103,13 +103,6 @@ async def running(name: str, folder: Path, *words: str, rules: str = RULES + PRO
             process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.wait(), 30)
         await collecting
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 OURS = ("-s", "addons/__init__.py", "-p", "0")

@@ -49,12 +49,6 @@ def to(collector: Receiver, more: str = "") -> str:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def simulator() -> AsyncIterator[Simulator]:
-    async with Simulator(pace=0) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def proxy(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator, collector: Receiver) -> AsyncIterator[Proxy]:
     folder = tmp_path_factory.mktemp("telemetry")
     async with started_proxy(folder, rules(simulator, to(collector)), env={"OTEL_TOKEN": "Bearer canary-77"}) as running:

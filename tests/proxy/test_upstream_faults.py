@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from certificates import Authority
 from certificates import server_context
 from proxying import RULES
 from proxying import Proxy
+from proxying import free_port
 from proxying import started_proxy
 from rawsocket import RawSocket
 from rawsocket import RawUpstream
@@ -124,7 +124,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
         providers = {
             "raw": f"http://{raw.address}/v1",
             "sim": f"http://{simulator.address}/v1",
-            "closed": f"http://127.0.0.1:{closed_port()}/v1",
+            "closed": f"http://127.0.0.1:{free_port()}/v1",
             "unknown-host": "http://no-such-host.invalid/v1",
             **{name: f"https://localhost:{server.address.rpartition(':')[2]}/v1" for name, server in tls.items()},
             "plain-for-tls": f"https://{raw.address}/v1",
@@ -136,14 +136,6 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
         script.write_text(TRUST.format(file=str(trusted.file)))
         proxy = await stack.enter_async_context(started_proxy(folder, rules, env=env, words=("--script", str(script))))
         yield Stage(proxy, raw, elsewhere)
-
-
-def closed_port() -> int:
-    """A port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def refused(stage: Stage, model: str, name: str) -> Answer:

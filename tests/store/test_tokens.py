@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from minted import minted
 
 from rules.keys import hash_key
 from store.state import State
@@ -22,7 +23,6 @@ from store.tokens import Token
 from store.tokens import Tokens
 from store.tokens import new_token
 from store.tokens import opened
-from store.tokens import sealed
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SECRET = "ek_canary_of_the_provider"
@@ -30,22 +30,8 @@ SECRET = "ek_canary_of_the_provider"
 
 def make(**more: Any) -> tuple[Token, str]:
     """A token as it is kept, and its text."""
-    token_id, text = new_token()
-    fields: dict[str, Any] = {
-        "id": token_id,
-        "hash": "",
-        "principal": "web",
-        "provider": "openai",
-        "route": None,
-        "model": "gpt-realtime",
-        "upstream_model": "gpt-realtime",
-        "family": "realtime",
-        "expires": NOW + timedelta(minutes=10),
-        "secret": SECRET,
-        "session": {"instructions": "canary of the prompt", "n": 1},
-        **more,
-    }
-    return sealed(Token(**fields), text), text
+    fields = {"secret": SECRET, "session": {"instructions": "canary of the prompt", "n": 1}, **more}
+    return minted(fields.pop("expires", NOW + timedelta(minutes=10)), **fields)
 
 
 def tokens(folder: Path, now: datetime = NOW) -> Tokens:
