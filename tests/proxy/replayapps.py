@@ -126,6 +126,20 @@ async def interrupting(base_url: str, key: str, model: str) -> list[bytes]:
     return [_named(message, own) for message in app.got]
 
 
+async def speaking_up(base_url: str, key: str, model: str) -> list[bytes]:
+    """Somebody who speaks into an answer, which the provider then breaks off by itself."""
+    async with client(base_url, key) as made, made.realtime.connect(model=model) as connection:
+        app = Sdk(connection)
+        await connection.session.update(session={"type": "realtime", "audio": {"input": {"turn_detection": _VAD}}})  # type: ignore[typeddict-item]
+        await app.speak("Hello there")
+        for _ in range(2):
+            await app.until("response.output_audio.delta")
+        await app.speak("Stop")
+        await app.until("response.done")
+        await app.until("response.done")
+        return app.got
+
+
 def _named(message: bytes, own: list[str]) -> bytes:
     for number, name in enumerate(own):
         message = message.replace(name.encode(), f"own-{number}".encode())

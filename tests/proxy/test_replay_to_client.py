@@ -148,6 +148,18 @@ async def test_an_interrupted_answer_and_ids_that_the_app_made_up(stage: Stage) 
     assert [without_sound(json.loads(message)) for message in again] == [without_sound(json.loads(message)) for message in seen]
 
 
+async def test_an_answer_that_somebody_spoke_into(stage: Stage) -> None:
+    """The server hears it when the app has spoken again, and not before."""
+    seen = await replayapps.speaking_up(stage.proxy.base_url, KEY, "slow/gpt-realtime")
+    record = await stage.recorded()
+    async with stage.served(record["id"]) as served:
+        again = await replayapps.speaking_up(served.base_url, ANY, "gpt-realtime")
+        score = (await served.one()).score
+    assert (score.refused, score.missing, score.short) == (None, [], 0)
+    assert b'"reason":"turn_detected"' in b"".join(seen)
+    assert [without_sound(json.loads(message)) for message in again] == [without_sound(json.loads(message)) for message in seen]
+
+
 def without_sound(event: dict[str, Any]) -> dict[str, Any]:
     """What nobody heard of an interrupted answer is not in the recording."""
     return {**event, "delta": len(event["delta"])} if event["type"] == "response.output_audio.delta" else event
