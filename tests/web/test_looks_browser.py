@@ -44,6 +44,7 @@ policies:
   - {{id: images, mode: monitor, when: {{text: [user_text], regex: "img"}}, action: redact, alert: high}}
 """
 _LOG = "{content: full, frames: events, audio: wav, retention: {audio: 1d, content: 1d}}"
+_PAGES = ("", "findings", "usage", "rules", "rules/explain", "breakpoints", "health", "call")
 SIZES = ((1280, 860), (390, 844))
 SCHEMES = ("dark", "light")
 
@@ -110,13 +111,14 @@ class Stage:
         """Address by what it shows."""
         full, none = f"http://{self.proxy.control}", f"http://{self.empty.control}"
         return {
-            **{name or "sessions": f"{full}/{name}" for name in ("", "findings", "usage", "rules", "health", "call")},
+            **{name or "sessions": f"{full}/{name}" for name in _PAGES},
             "session": f"{full}/sessions/{self.spoken}",
             "hostile": f"{full}/sessions/{self.hostile}",
+            "explained": f"{full}/rules/explain?session={self.hostile}&event=3",
             "nothing fits": f"{full}/?q=key%3Dnobody",
             "wrong filter": f"{full}/?q=colour%3Dred",
             "no such session": f"{full}/sessions/nope",
-            **{f"empty {name or 'sessions'}": f"{none}/{name}" for name in ("", "findings", "usage", "rules", "health")},
+            **{f"empty {name or 'sessions'}": f"{none}/{name}" for name in _PAGES if name != "call"},
         }
 
 
@@ -197,7 +199,9 @@ async def test_a_phone_shows_the_way_to_every_page(stage: Stage, inside: Page):
         await expect(link).to_be_in_viewport(ratio=1)
 
 
-@pytest.mark.parametrize("name", ["sessions", "session", "findings", "usage", "rules", "health", "call", "empty sessions"])
+@pytest.mark.parametrize(
+    "name", ["sessions", "session", "findings", "usage", "rules", "explained", "breakpoints", "health", "call", "empty sessions"]
+)
 async def test_the_keyboard_reaches_everything_and_shows_where_it_is(stage: Stage, inside: Page, name: str):
     await inside.goto(stage.pages()[name])
     if name == "session":

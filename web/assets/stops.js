@@ -4,11 +4,11 @@ import { compact, indented, wrongWith } from './jsontext.js';
 import { changes, left, paused } from './paused.js';
 
 const WAYS = { client: 'app → provider', server: 'provider → app' };
-const ENDS = {
-  resumed: 'It was let go by somebody else.', edited: 'It was changed by somebody else.', dropped: 'It was dropped by somebody else.',
-  timed_out: 'Its time was up: it went on as it came.', removed: 'Its breakpoint was removed: it went on as it came.',
-  full: 'Too much waited behind it: it went on as it came.', session_ended: 'The session ended.',
+const CAUSES = {
+  resumed: 'Somebody else let it go', edited: 'Somebody else changed it', dropped: 'Somebody else dropped it', timed_out: 'Its time was up',
+  removed: 'Its breakpoint was removed', full: 'Too much waited behind it', session_ended: 'The session was about to end',
 };
+const WENT = { passed: ': it went on as it came', changed: ': it went on, changed', dropped: ': nothing of it went on' };
 const OUTCOMES = {
   resumed: { passed: 'It went on as it came.', changed: 'It went on, changed by a policy.', dropped: 'A policy or a limit stopped it.' },
   edited: { passed: 'It went on as you wrote it.', changed: 'It went on as you wrote it, changed by a policy.', dropped: 'A policy or a limit stopped what you wrote.' },
@@ -179,8 +179,8 @@ class Stop {
     if (!unsent) setTimeout(() => this.#element.remove(), LINGERS);
   }
 
-  gone(reason) {
-    this.end(ENDS[reason] ?? 'It is not paused any more.');
+  gone(reason, outcome) {
+    this.end(`${CAUSES[reason] ?? 'It is not paused any more'}${WENT[outcome] ?? ''}.`);
   }
 }
 
@@ -195,7 +195,7 @@ export class Stops {
     this.#box = box;
     this.#session = session;
     changes.addEventListener('paused', ({ detail }) => this.#add(detail));
-    changes.addEventListener('resumed', ({ detail }) => this.#end(detail.id, detail.reason));
+    changes.addEventListener('resumed', ({ detail }) => this.#end(detail.id, detail.reason, detail.outcome));
     changes.addEventListener('standing', () => this.#agree());
     this.#agree();
     setInterval(() => this.#all.forEach((one) => one.tick()), 100);
@@ -217,11 +217,11 @@ export class Stops {
     this.#box.append(one.element);
   }
 
-  #end(id, reason) {
+  #end(id, reason, outcome) {
     const one = this.#all.get(id);
     this.#all.delete(id);
     // What is done here is answered a moment after it is told of.
-    if (one) setTimeout(() => one.gone(reason), 300);
+    if (one) setTimeout(() => one.gone(reason, outcome), 300);
   }
 
   #agree() {
