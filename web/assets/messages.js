@@ -14,7 +14,7 @@ const lines = (text) => text.split('\n').map(plain).join('\n');
 
 const made = (name, className, text = '') => Object.assign(document.createElement(name), { className, textContent: text });
 const bytes = (size) => (size < 1000 ? `${size} B` : size < 1e6 ? `${(size / 1000).toFixed(1)} kB` : `${(size / 1e6).toFixed(1)} MB`);
-const span = (ms) => (ms < 1000 ? `+${ms} ms` : `+${(ms / 1000).toFixed(1)} s`);
+const span = (ms) => (ms < 0 ? 'meanwhile' : ms < 1000 ? `+${ms} ms` : `+${(ms / 1000).toFixed(1)} s`);
 
 export class Messages extends EventTarget {
   #path;

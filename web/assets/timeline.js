@@ -4,7 +4,7 @@ const LANES = { ruler: 22, you: 56, wait: 20, model: 56, tools: 22, found: 22 };
 const NAMES = { you: 'user', model: 'model', tools: 'tools', found: 'findings' };
 const LEFT = 72;
 const LEAST = 2;
-const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800];
+const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 28800];
 const SLOW = 1.2;
 const HATCH = 7;
 
@@ -222,7 +222,7 @@ export class Timeline extends EventTarget {
   #ruler() {
     const pen = this.#pen;
     const width = this.#view.end - this.#view.begin;
-    const step = STEPS.find((one) => (one / width) * this.#room > 64) ?? 3600;
+    const step = STEPS.find((one) => (one / width) * this.#room > 64) ?? 86400;
     pen.textAlign = 'left';
     for (let at = Math.floor(this.#view.begin / step) * step; at <= this.#view.end; at += step) {
       const x = Math.round(this.#x(at)) + 0.5;
