@@ -84,7 +84,8 @@ class Player:
         """When as much sound had come as a line answers."""
         self._heard_before = 0
         """What had been heard when the last answer began."""
-        self._quiet = now
+        self._sounded = self._said = now
+        """When the last sound came, and the last other message."""
         self._since: list[tuple[float, float]] = [(0.0, now)]
         """What the next line follows: when it was in the recording, when it was here."""
 
@@ -95,7 +96,7 @@ class Player:
         if is_sound(signals):
             self._sound(sum(sizes(signals)), now)
             return None
-        self._quiet = now
+        self._said = now
         kind, event, without = read_event(frame)
         found, other = self._strictly(kind, event, without) if self._manner.strict else self._leniently(kind, event, without)
         if found is not None:
@@ -134,7 +135,7 @@ class Player:
 
     def _sound(self, size: int, now: float) -> None:
         self.score.heard += size
-        self._quiet = now
+        self._sounded = now
         self._pass_gates(now)
 
     def _pass_gates(self, now: float) -> None:
@@ -193,7 +194,7 @@ class Player:
             return None
         if line.number > self._newest:
             return Wait(None)
-        until = self._quiet + self._manner.patience
+        until = self._said + self._manner.patience
         if now >= until:
             self._since.append((line.at, now))
         return Wait(until) if now < until else None
@@ -201,7 +202,7 @@ class Player:
     def _ready(self, line: ServerLine, now: float) -> Wait | None:
         """Whether a line may be said: as much was heard as it answers, and its time has come."""
         if line.heard and line.number not in self._reached:
-            until = self._quiet + self._manner.patience
+            until = self._sounded + self._manner.patience
             if self.score.heard == self._heard_before or now < until:
                 return Wait(until if self.score.heard > self._heard_before else None)
             self.score.short = line.heard - self.score.heard

@@ -256,6 +256,14 @@ def test_a_message_that_the_app_went_past_is_given_up_after_a_while() -> None:
     assert [line.number for line in app.player.end().missing] == [2]
 
 
+def test_a_microphone_that_stays_open_is_no_reason_to_wait_for_words() -> None:
+    app = App(script(*TURN))
+    app.say("response.create")
+    app.now = 102.0
+    app.sound(960)
+    assert app.listen() == Wait(103.0)
+
+
 def test_delays_after_something_was_given_up_are_those_of_the_recording() -> None:
     app = App(script(asked(1, "a"), asked(2, "b"), told(3, "x", 1.0), told(4, "y", 2.0)), Manner())
     app.say("b")
