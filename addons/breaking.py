@@ -16,13 +16,13 @@ from typing import Literal
 
 from addons.breakpoint import Breakpoint
 from addons.breakpoint import breakpoint_of
-from addons.breakpoint import kinds_of
+from addons.breakpoint import kind_of
 from addons.inspection import Inspection
-from addons.pausing import Outcome
 from addons.pausing import Pausing
-from addons.pausing import Reason
-from addons.pausing import Stop
-from addons.pausing import record
+from addons.stopped import Outcome
+from addons.stopped import Reason
+from addons.stopped import Stop
+from addons.stopped import record
 from addons.tap import Tap
 from realtime.dam import BEHIND
 from realtime.frame import Frame
@@ -127,8 +127,8 @@ class Breaks:
 
     def look(self) -> None:
         """Rules that allow no breakpoints any more take all away."""
-        if self._points and not self.allowed:
-            for name in list(self._points):
+        if (self._points or self._stops) and not self.allowed:
+            for name in {*self._points, *(stop.point.id for stop in self._stops.values())}:
                 self.remove(name)
 
     # -- the operator ---------------------------------------------------------------------------------------------------
@@ -201,11 +201,11 @@ class Breaks:
         live, line = found
         now = time.monotonic()
         frame = Operated(from_client, payload, text=text, at=now)
-        told = {"session": session, "from": "client" if from_client else "server", "type": kinds_of(frame)[0], "size": len(payload)}
+        told = {"session": session, "from": "client" if from_client else "server", "type": kind_of(frame), "size": len(payload)}
         waits = from_client in live.paused
         record(self._tap.findings, live, frame, "injected", {"by": by})
         line.tunnel.inject(frame, now)
-        line.pump_if_due()
+        line.pump()
         return {**told, "waits": waits}
 
     # -- inside ---------------------------------------------------------------------------------------------------------

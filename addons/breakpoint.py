@@ -16,6 +16,8 @@ from realtime.session import Session
 from store.filters import MESSAGE
 from store.filters import BadFilter
 from store.filters import parsed
+from store.frames import MAX_TYPE
+from store.lines import whole
 from store.query import fitting
 from store.query import has_text
 
@@ -75,9 +77,7 @@ def breakpoint_of(name: str, q: str, *, once: bool, timeout: float, created_at: 
     globs = dict(wanted.globs)
     kind, side = globs.pop("type", None), globs.pop("from", None)
     if side is not None and side not in SIDES:
-        raise BadFilter(
-            f"from is {' or '.join(SIDES)}, not {side[:40]!r}", "the client is the app, the server the provider"
-        )
+        raise BadFilter(f"from is {' or '.join(SIDES)}, not {side[:40]!r}", "the client is the app, the server the provider")
     text = wanted.text.casefold() if wanted.text is not None else None
     return Breakpoint(name, q, once, timeout, created_at, by, globs, kind, None if side is None else SIDES[side], text)
 
@@ -93,6 +93,11 @@ def kinds_of(frame: Frame) -> tuple[str, ...]:
     if frame.type:
         return (frame.type,)
     return tuple(frame.event or ()) or ("",)
+
+
+def kind_of(frame: Frame) -> str:
+    """The first of these, as it is shown."""
+    return str(whole(kinds_of(frame)[0]))[:MAX_TYPE]
 
 
 def says(frame: Frame, text: str) -> bool:

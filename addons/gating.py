@@ -146,10 +146,6 @@ class Gated:
         self.sound = self._make_sound()
         return session.gates.fit(self._dialect)
 
-    @property
-    def _gates(self) -> list[AnswerGate | SoundGate | CallSound]:
-        return [gate for gate in (self.answers, self.sound) if gate is not None]
-
     def told(self, hits: Sequence[Hit]) -> None:
         """What matched in a message, or in words that were held."""
         if self.sound is not None:
@@ -161,29 +157,41 @@ class Gated:
 
     def _arm(self) -> None:
         """See to it that the gates are asked again in time."""
-        deadline = min((gate.deadline for gate in self._gates if gate.deadline is not None), default=None)
-        if deadline is None:
-            self._stood = self.keeper.session.stood
+        deadline = min((known for known in (self._deadline_of_answers, self._deadline_of_sound) if known is not None), default=None)
         if deadline == self._armed:
             return
         self.over()
         self._armed, self._timer = deadline, None
         if deadline is not None:
-            wait = max(_SOON, deadline - self._now)
+            wait = max(_SOON, deadline - time.monotonic())
             self._timer = asyncio.get_running_loop().call_later(wait, self._due)
 
     @property
-    def _now(self) -> float:
-        """The time for those that wait, whose clock stands still while a message is paused."""
-        return time.monotonic() - (self.keeper.session.stood - self._stood)
+    def _deadline_of_sound(self) -> float | None:
+        return None if self.sound is None else self.sound.deadline
+
+    @property
+    def _deadline_of_answers(self) -> float | None:
+        """The later by as long as messages were paused meanwhile, which may be those that it waits for."""
+        deadline = None if self.answers is None else self.answers.deadline
+        if deadline is None:
+            self._stood = self.keeper.session.stood
+            return None
+        return deadline + self._lag
+
+    @property
+    def _lag(self) -> float:
+        return self.keeper.session.stood - self._stood
 
     def _due(self) -> None:
         self._armed = self._timer = None
         line = self.keeper.line
         if line is None:
             return
-        now = self._now
-        for gate in self._gates if not self.keeper.session.paused else ():
-            gate.due(now)
+        now, paused = time.monotonic(), self.keeper.session.paused
+        if self.answers is not None and not paused:
+            self.answers.due(now - self._lag)
+        if self.sound is not None and False not in paused:
+            self.sound.due(now)
         line.pump_if_due()
         self._arm()

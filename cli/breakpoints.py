@@ -7,7 +7,6 @@ from typing import Any
 from typing import Final
 
 import typer
-from click import Context
 from typer.core import TyperGroup
 
 from cli import operating
@@ -43,7 +42,7 @@ PausedId = Annotated[str, typer.Argument(metavar="ID", autocompletion=complete_p
 class _Watching(TyperGroup):
     """What is no command of the group are conditions for `watch`."""
 
-    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
             args.insert(0, "watch")
         return super().parse_args(ctx, args)

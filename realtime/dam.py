@@ -87,6 +87,7 @@ class Dam:
         self._flowing.add(side)
         held = self.held(paused)
         if held is not None:
+            held.ticket = None
             paused.frame.at = held.frame.at = now
         return held
 

@@ -285,6 +285,9 @@ class Tunnel:
         """A message that waits goes on waiting: as the verdict left it, behind what goes ahead of it."""
         held.ticket = verdict.ticket
         self._reply(source, verdict, now)
+        if verdict.release:
+            self._release(source, held)
+            self._flush_held(source, target)
         self._put_ahead(source, target, held, verdict)
         if verdict.payload:
             self._rewire(source, held, _encoded(held.frame, target, verdict.payload), verdict.payload)

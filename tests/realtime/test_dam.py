@@ -126,6 +126,16 @@ def test_a_reply_to_a_message_that_waits_is_said_at_once() -> None:
     assert call.upstream.got() == []
 
 
+def test_what_waited_for_a_message_goes_on_although_that_one_waits_itself() -> None:
+    call = Call(lambda frame: Verdict("hold"))
+    call.client >> "one" >> "two"
+    *_, held = call.tunnel.client.held
+    call.tunnel.settle(held, Verdict("hold", release=True, ticket=object()), call.now)
+    assert call.upstream.got() == ["one"]
+    call.tunnel.settle(held, None, call.now)
+    assert call.upstream.got() == ["two"]
+
+
 def test_nothing_of_it_crosses_once_it_is_emptied() -> None:
     call = Dammed()
     call.client >> "stop" >> "behind"
