@@ -46,7 +46,7 @@ from store.whole import WholeTable
 
 MOST_BYTES: Final = 24 << 20
 """Of what is remembered about where records stand."""
-MOST_MADE: Final = 2_000
+MOST_MADE: Final = 800
 """What was made of days, of which so many are remembered."""
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from datetime import datetime
+from itertools import batched
 from itertools import chain
 from itertools import groupby
 from itertools import islice
@@ -45,6 +46,9 @@ from store.texts import rejoined
 
 _MOST_KNOWN: Final = 20_000
 """Sessions of which it is remembered what lists ask of them; all of the day that is looked at, however many it has."""
+
+_AT_ONCE: Final = 200
+"""Turns that are in memory at once, where one asks for one after the other."""
 
 At = tuple[str, int]
 """Where a session's record is: the day of its file, and its document."""
@@ -144,11 +148,24 @@ class LogReader(Lists):
             return self.with_texts(day, name, rows) if rows else rows
 
     def bare_turns(self, session: str) -> Iterator[Row]:
-        """The same one after the other, with commitments in the place of what was said."""
+        """The turns of a session one after the other, few of them in memory at once, with commitments in the place of what was said."""
         with self._reading():
             found = self._found(session)
         if found is not None:
             yield from self.of_sessions(found[0], TURNS, [self._name(found)])
+
+    def each_turn(self, session: str) -> Iterator[Row]:
+        """The same with what was said."""
+        with self._reading():
+            found = self._found(session)
+            if found is None:
+                return
+            day, name = found[0], self._name(found)
+            texts = self.contents.of(day, name)
+        for part in batched(self.of_sessions(day, TURNS, [name]), _AT_ONCE):
+            with self._reading():
+                turns = self.with_texts(day, name, part, texts)
+            yield from turns
 
     def turn_count(self, session: str) -> int:
         """How many turns of a session there are, by its full id."""
@@ -166,9 +183,9 @@ class LogReader(Lists):
             found.erased = not found.readable and self.erased(place[0], self._name(place))
             return found
 
-    def with_texts(self, day: str, session: str, rows: list[Row]) -> list[Row]:
-        """Turns of a session, which are changed, with what was said in them."""
-        texts = self.contents.of(day, session)
+    def with_texts(self, day: str, session: str, rows: Iterable[Row], texts: contentreader.SessionTexts | None = None) -> list[Row]:
+        """Turns of a session, which are changed, with what was said in them; it is read where it is not given."""
+        texts = texts or self.contents.of(day, session)
         made = [rejoined(TURNS, row, texts.find, MISSING) for row in rows]
         lacking = [row for row in made if row.get(STATE) == MISSING]
         if lacking and self.erased(day, session):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from typing import Final
 
@@ -21,6 +22,7 @@ from store.export.records import line
 from store.reader import LogReader
 from web.query import known
 from web.reading import Work
+from web.rendering import joined
 from web.report import report
 from web.sound import Find
 
@@ -69,13 +71,14 @@ def as_report(log: LogReader, session: Record) -> bytes:
 def as_har(log: LogReader, session: Record) -> bytes:
     """The archive with its one entry."""
     reading = _reading(log, session)
-    return "".join(har([session], lambda session: reading.frames(session).events())).encode()
+    return joined(piece.encode() for piece in har([session], lambda session: reading.frames(session).events()))
 
 
 def as_jsonl(log: LogReader, session: Record) -> bytes:
     """All records of the session."""
     reading = _reading(log, session)
-    return "".join([header(tuple(FIELDS_OF)), *(line(kind, row) for kind in FIELDS_OF for row in reading.rows(kind))]).encode()
+    lines = (line(kind, row) for kind in FIELDS_OF for row in reading.rows(kind))
+    return joined(piece.encode() for piece in chain([header(tuple(FIELDS_OF))], lines))
 
 
 def _reading(log: LogReader, session: Record) -> Reading:

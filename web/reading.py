@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import pickle
 import sys
 from collections.abc import Callable
@@ -27,6 +28,8 @@ PROCESSES: Final = 2
 LONGEST_SECONDS: Final = 60.0
 """For one page; a process that takes longer is ended."""
 
+_GIVE_BACK: Final = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "1048576"}
+"""Has the C library give back the memory of a large page when it was sent; other libraries do not read it."""
 _ROOT: Final = Path(__file__).resolve().parents[1]
 
 
@@ -75,6 +78,7 @@ class Readers:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "web.readingprocess", str(self._data)),
             cwd=_ROOT,
+            env={**os.environ, **_GIVE_BACK},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,

@@ -23,7 +23,8 @@ def serve(data: Path, questions: BinaryIO, answers: BinaryIO) -> None:
     log = LogReader(data)
     while len(head := questions.read(HEAD)) == HEAD:
         answer = pickle.dumps(_answered(log, questions.read(int.from_bytes(head, "big"))))
-        answers.write(len(answer).to_bytes(HEAD, "big") + answer)
+        answers.write(len(answer).to_bytes(HEAD, "big"))
+        answers.write(answer)
         answers.flush()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -164,6 +166,13 @@ def encoded(value: Any) -> bytes:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+def joined(pieces: Iterable[bytes]) -> bytes:
+    """All of them, without a copy of each."""
+    made = BytesIO()
+    made.writelines(pieces)
+    return made.getvalue()
 
 
 def as_json(body: bytes) -> Response:

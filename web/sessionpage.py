@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 from typing import Final
 
@@ -22,6 +23,7 @@ from web.query import page as part_of
 from web.reading import Work
 from web.rendering import as_json
 from web.rendering import encoded
+from web.rendering import joined
 from web.rendering import render
 from web.rendering import whole
 from web.sound import STATES
@@ -99,8 +101,9 @@ def whole_page(log: LogReader, session: Record) -> str:
 
 def twin(log: LogReader, session: Record) -> bytes:
     """All of it as JSON."""
-    turns, findings = log.turns(session["id"]), _findings(log, session)
-    return encoded({"session": session, "turns": turns, "findings": [native(finding) for finding in findings]})
+    turns = (b"," * (number > 0) + encoded(turn) for number, turn in enumerate(log.each_turn(session["id"])))
+    findings = encoded([native(finding) for finding in _findings(log, session)])
+    return joined(chain((b'{"session":', encoded(session), b',"turns":['), turns, (b'],"findings":', findings, b"}")))
 
 
 def lanes(log: LogReader, session: Record) -> bytes:
