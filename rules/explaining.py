@@ -132,7 +132,7 @@ def _facts(rules: Rules, request: Request) -> RequestFacts | Refusal:
     """The request as the router sees it, or the refusal of a path that no door serves."""
     endpoint = _endpoint(request)
     if endpoint is None and request.door == "gateway":
-        return Refusal(404, "unknown_path", f"no such path on the gateway: {request.path[:200]}")
+        return Refusal(404, "not_found", f"no such path on the gateway: {request.path[:200]}")
     return facts_of(
         rules,
         cast(Door, request.door),

@@ -38,7 +38,7 @@ def test_one_route_only(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "code"),
     [
-        (("--path", "/nowhere"), 404, "unknown_path"),
+        (("--path", "/nowhere"), 404, "not_found"),
         (("--path", "/none/v1/realtime", "--model", "m"), 404, "unknown_provider"),
         ((), 400, "missing_model"),
         (("--door", "intercept", "--host", "api.openai.com", "--model", "m"), 403, "host_not_allowed"),

@@ -53,7 +53,7 @@ def test_each_condition_and_where_the_request_goes(client: TestClient) -> None:
 
 
 def test_why_a_request_is_refused(client: TestClient) -> None:
-    assert asked(client, path="/nowhere")["refused"]["code"] == "unknown_path"
+    assert asked(client, path="/nowhere")["refused"]["code"] == "not_found"
     assert asked(client, door="intercept", host="example.org")["refused"]["status"] == 403
     page = client.get("/rules/explain?door=intercept&host=example.org").text
     assert "host_not_allowed" in page

@@ -87,7 +87,7 @@ async def test_a_request_is_described_in_a_form(stage: Stage, inside: Page):
     await expect(inside.locator(".judged .taken h3")).to_contain_text("eu")
     await inside.locator("[name=path]").fill("/nowhere")
     await inside.locator("[name=path]").press("Enter")
-    await expect(inside.locator("#outcome")).to_contain_text("404 unknown_path")
+    await expect(inside.locator("#outcome")).to_contain_text("404 not_found")
 
 
 async def test_a_session_leads_to_why_it_went_there(stage: Stage, inside: Page):
