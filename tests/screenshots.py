@@ -88,6 +88,18 @@ async def a_call(browser: Browser) -> None:
         await take(page, "dashboard.png")
 
 
+async def a_breakpoint(browser: Browser) -> None:
+    """The result of the tool waits, and was changed on its way to the model."""
+    async with demo("--keep", until="token=") as links, opened(browser, links[0].replace("/?", "/breakpoints?"), 560) as page:
+        await page.locator("[name=q]").fill("type=conversation.item.create sunny")
+        await page.locator("[name=timeout]").fill("60")
+        await page.keyboard.press("Enter")
+        text = page.locator(".stop textarea")
+        await expect(text).to_be_visible(timeout=30_000)
+        await text.fill((await text.input_value()).replace("sunny and 21", "stormy and 7"))
+        await take(page, "breakpoint.png")
+
+
 async def press(page: Page, key: str) -> None:
     """A shortcut; not one while somebody types."""
     await page.locator("#words").blur()
@@ -122,6 +134,7 @@ async def main() -> None:
         with tempfile.TemporaryDirectory() as data:
             await the_slow_turn(browser, Path(data))
         await a_call(browser)
+        await a_breakpoint(browser)
         await the_call_page(browser)
 
 
