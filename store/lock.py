@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from store.errors import LogLocked
 from store.files import lock
 from store.files import open_private
+from store.files import reading
 from store.files import sync_folder
 from store.files import write_all
 
@@ -21,8 +23,21 @@ class Run(msgspec.Struct):
     since: str | None = ""
 
 
+LOCK: Final = ".lock"
+"""The file's name in the folder of the log."""
+_LONGEST: Final = 4096
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Run).decode
+
+
+def is_closed(path: Path) -> bool:
+    """Whether the last writer ended properly, and none writes now; False where nothing says so. Raises OSError."""
+    with reading(path) as descriptor:
+        try:
+            return descriptor is not None and _decode(os.pread(descriptor, _LONGEST, 0)) == Run(None, None)
+        except msgspec.DecodeError:
+            return False
 
 
 class WriterLock:
@@ -61,7 +76,7 @@ class WriterLock:
 
     def _read(self) -> Run:
         try:
-            return _decode(os.pread(self._descriptor, 4096, 0))
+            return _decode(os.pread(self._descriptor, _LONGEST, 0))
         except msgspec.DecodeError:
             return Run()
 

@@ -31,6 +31,7 @@ from store.errors import LogUnavailable
 from store.errors import explained
 from store.files import private_folder
 from store.lines import Row
+from store.lock import LOCK
 from store.lock import WriterLock
 from store.reader import LogReader
 from store.reader import Place
@@ -71,7 +72,7 @@ class Log(Erasing):
         folder = folder_of(data)
         try:
             private_folder(folder)
-            lock = WriterLock(folder / ".lock", stamp(clock())[:10])
+            lock = WriterLock(folder / LOCK, stamp(clock())[:10])
         except OSError as error:
             raise LogUnavailable(explained(error, folder)) from error
         committer = Committer(clock, retry=retry, max_bytes=max_bytes, max_lines=max_lines)

@@ -24,6 +24,8 @@ from store.days import folder_of
 from store.files import blocks
 from store.files import end_of_lines
 from store.files import open_reading
+from store.lock import LOCK
+from store.lock import is_closed
 from store.seal import PUBLIC
 from store.seal import SUFFIX
 from store.seal import BadSeal
@@ -99,11 +101,14 @@ class _Verification:
         self._files: dict[str, FileReport] = {}
         self._witnesses: dict[str, list[Witness]] = {}
         self._contents = ContentCheck(data)
+        self._closed: str | None = None
+        """The newest day, where the writer of the log ended properly."""
         self._sealed: set[str] = set()
         """Files of which there is a genuine seal."""
 
     def run(self) -> Report:
         days = days_in(self._folder)
+        self._closed = max(days, default=None) if is_closed(self._folder / LOCK) else None
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
             self._seals(path, "a seal")
         if self._anchor is not None:
@@ -158,7 +163,7 @@ class _Verification:
         report.lines, report.unchained, report.sealed, report.bad = found.lines, found.unchained, found.witnessed, found.bad
         report.chain = found.head.chain if found.head is not None else None
         if path.name not in self._sealed:
-            report.bad = report.bad or unsealed.bad()
+            report.bad = report.bad or unsealed.bad(closed=day == self._closed)
             report.warning = unsealed.warning() if self._report.key is not None and report.bad is None else None
 
     def _judge(self, days: list[str]) -> None:

@@ -35,12 +35,17 @@ class Unsealed:
         elif self.every is not None and (found := _AT.match(data)) is not None:
             self._written(found[1].decode("ascii", "replace"), self.every)
 
-    def bad(self) -> Bad | None:
-        """What is wrong where the file has no seal."""
-        if self.every is None or self.seconds <= _ENOUGH * self.every:
+    def bad(self, *, closed: bool) -> Bad | None:
+        """What is wrong where the file has no seal; `closed` says that whoever wrote it ended properly."""
+        if self.every is None:
             return None
-        went_on = f"it was written to for {self.seconds:.0f} s or more and is sealed every {self.every:g} s"
-        return Bad(1, f"its seals are missing: {went_on}; they were removed, or never could be written")
+        if self.seconds > _ENOUGH * self.every:
+            why = f"it was written to for {self.seconds:.0f} s or more and is sealed every {self.every:g} s"
+        elif closed:
+            why = "the proxy that wrote it ended properly, and seals it then"
+        else:
+            return None
+        return Bad(1, f"its seals are missing: {why}; they were removed, or never could be written")
 
     def warning(self) -> str | None:
         """What may be wrong where it has none."""

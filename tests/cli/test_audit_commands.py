@@ -96,6 +96,10 @@ def test_verify_says_what_is_not_sealed_and_what_is_unfinished(run: Run, data: P
     with file.open("ab") as end:
         end.write(b'{"table"')
     result = run("verify")
+    assert result.exit_code == 1
+    assert f"{file.name}:1: its seals are missing: the proxy that wrote it ended properly" in result.stdout
+    file.with_name(".lock").write_text('{"pid":1,"since":"2026-11-21"}')
+    result = run("verify")
     assert result.exit_code == 0
     assert "ok; 7 lines are newer than the last seal; 8 bytes of an unfinished line" in result.stdout
     assert f"{file.name}: warning: no seals: the first is made within 30 s" in result.stdout

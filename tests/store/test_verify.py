@@ -201,10 +201,24 @@ def test_seals_that_may_never_have_been(tmp_path: Path, clock: Any, make_session
     log.close()
     day = tmp_path / "log" / f"{DAYS[0]}.jsonl"
     day.with_suffix(".seals").unlink()
+    (tmp_path / "log" / ".lock").write_bytes(b"nothing that is known")
     found = verify(tmp_path)
     assert found.bad is None, "the computer may have slept between two records, and the proxy have stopped right after"
     assert "within 10 s" in str(found.files[0].warning)
     assert found.files[-1].warning is None
+
+
+def test_a_log_that_was_closed_is_sealed(data: Path) -> None:
+    _file(data, 2).with_suffix(".seals").unlink()
+    found = verify(data)
+    assert _first(found) == (_file(data, 2).name, 1)
+    assert "ended properly" in str(found.bad)
+    (data / "log" / ".lock").unlink()
+    assert verify(data).bad is None
+    assert verify(data).files[2].warning is not None
+    running = Log.open(data)
+    assert verify(data).bad is None, "its first seal may be yet to come"
+    running.close()
 
 
 def test_what_the_anchor_says(tmp_path: Path, clock: Any, make_session: Make) -> None:
