@@ -47,8 +47,8 @@ class Course:
         """Calls of now that get no recorded result: answered with an error, or as in the recording not at all."""
         self._unanswered = script.unanswered
         self._results = [(step, call) for step in script.steps for call in step.results]
-        self._uncalled: set[int] = set()
-        """Messages with results that were waited for long enough."""
+        self._given_up: set[int] = set()
+        """Messages for which it was waited long enough."""
         self._rounds = 0
         self._skipped = self._given = 0
         """Inputs since the client last asked for an answer, skipped and sent."""
@@ -84,16 +84,24 @@ class Course:
         self._match(step)
         if live.busy and (step.settled or any(not self._matched(call) for call in step.results)):
             return "the end of an answer" if live.open else "an answer"
-        if step.results and not self._spelling.answers and not self._called(step):
-            return "a call of a tool"
-        if not self._script.end.standing.transcripts or step is not self._script.end:
+        if step.n in self._given_up:
             return None
-        return "what the user was heard to say" if live.transcripts < need.transcripts else "an answer" if live.outside else None
+        if step.results and not self._spelling.answers and not any(map(self._matched, step.results)):
+            return "a call of a tool"
+        if step is not self._script.end:
+            return None
+        return (
+            "what the user was heard to say"
+            if live.transcripts < need.transcripts + min(0, self._shift)
+            else "an answer"
+            if live.outside
+            else None
+        )
 
     def go_on(self, step: Step) -> None:
         """What a message waits for does not come: count as if it had."""
         self.notes[f"went on without {self.waits(step)}"] += 1
-        self._uncalled.add(step.n)
+        self._given_up.add(step.n)
         need, live = step.standing, self.live
         self._shift = min(live.started - need.started, live.began - need.began, live.ended - need.ended)
 
@@ -144,9 +152,6 @@ class Course:
         return self._spelling.tells_speech or not self.live.listened or bool(step.results and not self._spelling.answers)
 
     # -- calls of tools ---------------------------------------------------------------------------------------------------------
-
-    def _called(self, step: Step) -> bool:
-        return step.n in self._uncalled or any(map(self._matched, step.results))
 
     def _matched(self, recorded: str) -> bool:
         return recorded in self._calls.values()

@@ -146,6 +146,16 @@ async def hold(talk: Talk, url: str, key: str, name: str) -> App:
         return app
 
 
+async def with_pauses(app: App) -> None:
+    """Two spoken turns with a pause in each, after which the user goes on."""
+    patient = {"type": "server_vad", "silence_duration_ms": 1000}
+    await app.configure(SPOKEN | {"tools": [], "audio": {"input": {**SPOKEN["audio"]["input"], "turn_detection": patient}}})
+    for _ in range(2):
+        await app.speak("Hello", pause_ms=600)
+        await app.speak("my good friend", pause_ms=1200)
+        await app.answered()
+
+
 async def open_microphone(app: App) -> None:
     """Two spoken turns from a microphone that is always on, also while the model answers and plays."""
     await app.configure(SPOKEN)

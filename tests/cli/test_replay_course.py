@@ -355,6 +355,14 @@ def test_the_end_waits_for_words_that_came_late() -> None:
     assert held.course.waits(held.script.end) is None
 
 
+def test_the_end_does_not_wait_for_ever() -> None:
+    heard = {"type": "conversation.item.input_audio_transcription.completed", "item_id": "u1", "transcript": "Hi"}
+    held = Held(Tape(("<", CREATED), (">", ASK), ("<", started("r1")), ("<", done("r1")), ("<", heard)))
+    held.hear(CREATED)
+    held.course.go_on(held.script.end)
+    assert held.course.waits(held.script.end) is None
+
+
 def test_what_is_not_sent_is_counted() -> None:
     """Of six messages of the client one was masked, one stopped, one added, one is the proxy's word, one has no content."""
     rows = [

@@ -171,6 +171,15 @@ async def test_a_provider_that_waits_for_more_silence_gets_it(stage: Stage) -> N
     assert told["difference"]["equal"], told
 
 
+async def test_a_provider_that_answers_into_pauses(stage: Stage) -> None:
+    """It takes each turn for two; what was said goes on all the same, and each turn begins when all is answered."""
+    setting = "session.audio.input.turn_detection.silence_duration_ms=300"
+    told, _ = await stage.sent(await held(stage, "with_pauses"), "other/x", "--fast", "--set", setting)
+    assert (told["failed"], told["skipped"], told["errors"]) == (None, 0, [])
+    statuses = [turn["status"] for turn in LogReader(stage.proxy.data).turns(told["session"])]
+    assert statuses == ["cancelled", "completed"] * 2
+
+
 @pytest.mark.parametrize(
     ("model", "why"),
     [
