@@ -174,6 +174,21 @@ async def test_what_is_no_message_is_told_at_once_and_not_sent(stage: Stage, ins
         await eventually(lambda: [json.loads(one)["type"] for one in call.got] == ["response.cancel"])
 
 
+async def test_long_stretches_of_base64_are_left_out_and_sent_as_they_are(stage: Stage, inside: Page):
+    async with calling(stage, "long") as call:
+        await stopping(inside, stage, call, "type=input_audio_buffer.append")
+        sound = "UklGR" * 4_000
+        await call.say("input_audio_buffer.append", audio=sound)
+        area = stop(inside).locator("textarea")
+        await expect(area).to_have_value(
+            '{\n  "type": "input_audio_buffer.append",\n  "audio": "‹1: 20000 characters, sent as they are›"\n}'
+        )
+        await area.fill((await area.input_value()).replace('"type"', '"event_id": "mine", "type"'))
+        await area.press("Control+Enter")
+        await eventually(lambda: call.got)
+        assert json.loads(call.got[0]) == {"event_id": "mine", "type": "input_audio_buffer.append", "audio": sound}
+
+
 async def test_a_message_is_dropped(stage: Stage, inside: Page):
     async with calling(stage, "dropped") as call:
         await stopping(inside, stage, call, "type=conversation.item.create", once=True)
@@ -244,7 +259,7 @@ async def test_hostile_messages_do_nothing(stage: Stage, inside: Page):
         assert "\\u202egnp.exe" in await area.input_value()
         await call.say("<b>\u202e", text=HOSTILE)
         await inside.keyboard.press("r")
-        await expect(stop(inside).locator("header b")).to_have_text("<b>\\u202e")
+        await expect(stop(inside).last.locator("header b")).to_have_text("<b>\\u202e")
         assert await inside.locator(".stop img, .stop script, .stop b b").count() == 0
         await inside.keyboard.press("x")
         await eventually(lambda: call.items() == [HOSTILE])

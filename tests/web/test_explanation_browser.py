@@ -13,6 +13,7 @@ from playwright.async_api import expect
 from proxying import KEY
 from proxying import RULES
 from proxying import Proxy
+from proxying import command
 from proxying import started_proxy
 from waiting import eventually
 
@@ -33,6 +34,7 @@ policies:
     when: {{from: server, text: [user_transcript], regex: "Paris"}}
     action: redact
 """
+_TWIN = "query => fetch(`/rules/explain.json?${query}`).then((answer) => answer.text())"
 _LOG = "{content: full, frames: events, audio: wav, retention: {audio: 1d, content: 1d}}"
 
 
@@ -40,9 +42,12 @@ _LOG = "{content: full, frames: events, audio: wav, retention: {audio: 1d, conte
 class Stage:
     """A proxy, and the session of a spoken conversation that it recorded: a policy redacts what the user says in its second turn."""
 
-    url: str
-    token: str
+    proxy: Proxy
     session: str
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.proxy.control}"
 
     @property
     def page(self) -> str:
@@ -56,7 +61,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
         async with started_proxy(tmp_path_factory.mktemp("explained"), rules) as proxy:
             async for _ in converse(proxy.base_url, KEY, "gpt-realtime"):
                 pass
-            yield Stage(f"http://{proxy.control}", proxy.token, (await _recorded(proxy))["id"])
+            yield Stage(proxy, str((await _recorded(proxy))["id"]))
 
 
 async def _recorded(proxy: Proxy) -> dict[str, object]:
@@ -67,7 +72,7 @@ async def _recorded(proxy: Proxy) -> dict[str, object]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def inside(stage: Stage, page: Page) -> Page:
-    await page.goto(f"{stage.url}/?token={stage.token}")
+    await page.goto(f"{stage.url}/?token={stage.proxy.token}")
     return page
 
 
@@ -113,6 +118,16 @@ async def test_a_message_is_explained_where_it_is_read(stage: Stage, inside: Pag
     await expect(why).to_have_count(0)
     await inside.keyboard.press("e")
     await expect(why).to_have_count(1)
+
+
+async def test_the_twin_says_what_the_command_says(stage: Stage, inside: Page):
+    frames = LogReader(stage.proxy.data).frames(stage.session)
+    assert frames is not None
+    number = next(event.n for event in frames.events() if event.type.endswith("transcription.completed") and event.findings)
+    given = ("--session", stage.session, "--event", str(number), "--data", str(stage.proxy.data), "--rules", str(stage.proxy.rules))
+    told = json.loads(await inside.evaluate(_TWIN, f"session={stage.session}&event={number}"))
+    assert (told["event"]["judged"], told["event"]["policies"][0]["policy"]) == (True, "cities")
+    assert told == json.loads(await command("explain", *given, "--json"))
 
 
 async def test_sound_that_is_not_kept_is_drawn_and_named(stage: Stage, inside: Page):

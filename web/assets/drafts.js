@@ -18,6 +18,18 @@ const openai = {
 
 const DRAFTS = {
   openai,
+  'openai-live': {
+    client: [{ type: 'session.update', session: { instructions: GREETING } }, { type: 'response.item.create', item }],
+    server: openai.server.slice(1),
+  },
+  'openai-translation': {
+    client: [{ type: 'session.update', session: { audio: { output: { language: 'es' } } } }],
+    server: openai.server.slice(1),
+  },
+  vllm: {
+    client: [{ type: 'session.update', model: 'MODEL' }, { type: 'input_audio_buffer.commit' }],
+    server: [{ type: 'error', error: 'MESSAGE' }],
+  },
   gemini: {
     client: [
       { clientContent: { turns: [{ role: 'user', parts: [{ text: GREETING }] }], turnComplete: true } },

@@ -4,7 +4,7 @@ import { drafts } from './drafts.js';
 import { compact, wrongWith } from './jsontext.js';
 import { onKey } from './page.js';
 import { calmly, fetched, renewed } from './parts.js';
-import { changes } from './paused.js';
+import { changes, paused } from './paused.js';
 import { Stops } from './stops.js';
 
 const LOOK_MS = 2000;
@@ -34,7 +34,8 @@ export function pausing(root) {
     points();
   });
   for (const kind of ['paused', 'resumed']) changes.addEventListener(kind, points);
-  setInterval(() => document.hidden || look(query, stops, points), LOOK_MS);
+  const busy = () => !session || paused.size > 0 || root.querySelector('#points tbody') !== null;
+  setInterval(() => !document.hidden && busy() && look(query, stops, points), LOOK_MS);
 
   onKey('b', () => show(root.querySelector('#setting'), set.q));
   onKey('w', () => stops.first?.focus());
