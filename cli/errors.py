@@ -21,9 +21,7 @@ KINDS: Final[dict[str, Kind]] = {
     "VT101": Kind(FAILED, "Proxy or replay could not start: a port in use, a folder that cannot be written, an address not allowed."),
     "VT102": Kind(FAILED, "The data folder or its log cannot be read or written."),
     "VT103": Kind(FAILED, "No session has this id."),
-    "VT104": Kind(
-        FAILED, "No key, ephemeral or not, has this id, or a key of this name exists already."
-    ),
+    "VT104": Kind(FAILED, "No key, ephemeral or not, has this id, or a key of this name exists already."),
     "VT105": Kind(BAD_INPUT, "An option or argument has a value that cannot be used."),
     "VT106": Kind(FAILED, "No proxy with an intercept door is running, and none could be started."),
     "VT107": Kind(FAILED, "The demonstration did not run to its end."),
