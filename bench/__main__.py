@@ -34,7 +34,7 @@ _QUICK: Final = ("direct", "voicetap", "mitmdump", "websockets", "nginx")
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures voicetap beside other relays.")
-    parser.add_argument("--quick", action="store_true", help="about 6 minutes instead of 40: one short round, fewer peers, rough figures")
+    parser.add_argument("--quick", action="store_true", help="about 8 minutes instead of 45: one short round, fewer peers, rough figures")
     parser.add_argument(
         "--only",
         action="append",

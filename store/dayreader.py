@@ -200,7 +200,8 @@ class Follower:
         """The lines written since the last call, day by day. Raises OSError, LogFormat."""
         for day in days_in(self._folder):
             self._tails.setdefault(day, Tail(file_of(self._folder, day)))
-        return [line for _, tail in sorted(self._tails.items()) for data in tail.lines() if (line := readable(data[1])) is not None]
+        behind = [tail for _, tail in sorted(self._tails.items()) if tail.is_behind()]
+        return [line for tail in behind for _, data in tail.lines() if (line := readable(data)) is not None]
 
 
 def named(line: Line) -> set[str]:

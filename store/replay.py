@@ -77,6 +77,14 @@ class Tail:
                 yield base + start, block[start:end]
             self.offset = base + len(block)
 
+    def is_behind(self) -> bool:
+        """Whether there may be something to read: the file is longer than what was read of it, or another one. Raises OSError."""
+        try:
+            status = os.stat(self.path, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return (status.st_dev, status.st_ino) != self._identity or status.st_size != self.offset
+
     def skip(self) -> None:
         """Leave out what is in the file now. Raises OSError."""
         with reading(self.path) as descriptor:

@@ -21,6 +21,7 @@ from store.places import Places
 from store.places import Uncommon
 from store.query import Wanted
 from store.replay import Replay
+from store.replay import Tail
 from store.table import AppendDB
 from store.tables import BILLING
 from store.tables import FINDINGS
@@ -207,3 +208,21 @@ def test_what_was_made_of_a_day_stays_until_its_file_changes(log: Log, make_sess
     assert log.reader.made(DAY, count) == 2
     log.session_opened(make_session("c"))
     assert log.reader.made(DAY, count) == 3
+
+
+def test_only_a_file_that_changed_is_looked_at_again(tmp_path: Path) -> None:
+    path = tmp_path / "day.jsonl"
+    tail = Tail(path)
+    assert not tail.is_behind()
+    path.write_bytes(HEADER)
+    assert tail.is_behind()
+    assert [data for _, data in tail.lines()] == [HEADER.rstrip()]
+    assert not tail.is_behind()
+    with path.open("ab") as file:
+        file.write(b"torn")
+    assert tail.is_behind()
+    other = tmp_path / "other.jsonl"
+    other.write_bytes(HEADER)
+    other.replace(path)
+    assert tail.is_behind()
+    assert len([*tail.lines()]) == 1
