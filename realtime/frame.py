@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import product
 from typing import Any
 from typing import Final
 
@@ -20,6 +21,13 @@ _FRONT: Final = 512
 _BACK: Final = 128
 """Bytes at either end of a message that are searched for keys when all between them is one long string."""
 
+
+LONGEST_WORD: Final = 256
+"""Characters of the longest text that is not taken for sound, be it without any sign of writing."""
+HIDDEN: Final = "="
+"""What stands in the place of a sound that was not looked at."""
+_SIGNS: Final = (b" ", b"@", b",", b":", b".")
+"""What is never in base64, but in any writing that is as long."""
 
 AROUND_JSON: Final = b" \t\r\n\xef\xbb\xbf\xff\xfe"
 """White space and byte order marks."""
@@ -42,6 +50,8 @@ class Head(msgspec.Struct):
 _head = msgspec.json.Decoder(Head).decode
 _event = msgspec.json.Decoder().decode
 _NO_HEAD: Final = Head()
+_TWINS: Final = frozenset(map("".join, product(*zip("type", "TYPE", strict=True)))) - {"type"}
+"""Other spellings of `type`."""
 _UNREAD: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -105,6 +115,24 @@ class Frame:
             self._event = self._plain() or self._parse()
         return self._event  # type: ignore[return-value]
 
+    def outline(self, name: str) -> dict[str, Any] | None:
+        """The event with `HIDDEN` in the place of its text `name`, which is one long run without any of the `_SIGNS`; None for any other.
+
+        All of the message was checked when its head was read, so that the run need not be read again.
+        """
+        payload, bare = self.payload, self._bare
+        if len(bare) == len(payload) or not bare or self._head is None or self._event is not False or not payload.isascii():
+            return None
+        start, end = payload.rfind(b'"', 0, _FRONT) + 1, payload.find(b'"', -_BACK)
+        if end - start <= LONGEST_WORD:
+            return None
+        for sign in _SIGNS:
+            if payload.find(sign, start, end) >= 0:
+                return None
+        event = self._clean(payload[:start] + HIDDEN.encode() + payload[end:], bare.count(b'"'))
+        hidden = [key for key, value in event.items() if value == HIDDEN] if event is not None else []
+        return event if hidden == [name] else None
+
     @property
     def _bare(self) -> bytes:
         """Every quote of the message and what stands near it; empty where something is escaped. A long run without any is skipped."""
@@ -135,14 +163,16 @@ class Frame:
 
         Each key and each text has two quotes. A repeated key is not in the object that was read, but its quotes are in the message.
         """
-        quotes = self._quotes()
+        return self._clean(self.payload, self._quotes())
+
+    def _clean(self, payload: bytes, quotes: int) -> dict[str, Any] | None:
         try:
-            event = _event(self.payload) if quotes else None
+            event = _event(payload) if quotes else None
         except _UNREAD:
             return None
         if not isinstance(event, dict) or 2 * (_written(event) or 0) != quotes:
             return None
-        return None if self.from_client and _has_twin(event) else event
+        return None if self.from_client and not _TWINS.isdisjoint(event) else event
 
     def _parse(self) -> dict[str, Any] | None:
         try:
@@ -162,7 +192,7 @@ class Frame:
             elif _too_deep(event):
                 self.flaw = f"nested deeper than {MAX_DEPTH} levels"
             else:
-                if self.from_client and _has_twin(event):
+                if self.from_client and not _TWINS.isdisjoint(event):
                     self.flaw = "a second spelling of 'type'"
                 return event
         return None
@@ -214,11 +244,6 @@ def _written(event: dict[str, Any]) -> int | None:
             return count
         level = inner
     return None
-
-
-def _has_twin(event: dict[str, Any]) -> bool:
-    """Whether a second spelling of `type` is among the keys."""
-    return any(len(key) == 4 and key != "type" and key.lower() == "type" for key in event)
 
 
 def _text(event: dict[str, Any], name: str) -> str | None:

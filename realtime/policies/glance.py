@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from realtime.detectors.sieve import Seeker
 from realtime.detectors.sieve import Sieve
+from realtime.frame import AUDIO
 from realtime.frame import Frame
 from realtime.jsonpath import Keys
 from realtime.policies.passage import Passage
@@ -46,11 +47,19 @@ UNSURE: Final = Glance(False)
 
 def glance(dialect: str, frame: Frame, sieve: Sieve[Seeker], streams: Streams, policies: Applicable, now: float) -> Glance:
     """Look at a message before `policies` that all look for something. What does not pass they are to be asked about."""
+    kind, from_client = frame.type, frame.from_client
+    if streams.is_crowded or may_end(dialect, from_client, kind):
+        return UNSURE
+    with_words = has_words(dialect, from_client, kind)
+    if kind in AUDIO and not with_words:
+        sound = "audio" if from_client else "delta"
+        if (outline := frame.outline(sound)) is not None:
+            return _PASSES if is_clean(outline, sieve, ((sound,),)) else UNSURE
     event = frame.event
-    if event is None or frame.flaw is not None or streams.is_crowded or may_end(dialect, frame):
+    if event is None or frame.flaw is not None:
         return UNSURE
     fed: list[Passage] = []
-    if has_words(dialect, frame):
+    if with_words:
         found = texts(dialect, frame)
         if len(found) != 1 or found[0].part != "delta" or len(found[0].value) > _LONGEST:
             return UNSURE
@@ -79,7 +88,7 @@ def is_clean(event: Mapping[str, Any], sieve: Sieve[Seeker], beside: Collection[
     for name, value in event.items():
         kind = type(value)
         if kind is str:
-            if (len(value) <= _NAME and value in harmless) or is_sound((name,), value) or (name,) in beside:
+            if (len(value) <= _NAME and value in harmless) or (name,) in beside or is_sound((name,), value):
                 continue
             if len(value) > _LONGEST or "\\" in value or sieve.left(value):
                 return False

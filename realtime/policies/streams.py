@@ -6,6 +6,7 @@ A text is closed by the message that carries the whole of it, or by the end of i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
@@ -38,12 +39,12 @@ class Streams:
     def feed(self, found: tuple[Text, ...], frame: Frame, now: float, policies: Applicable) -> list[Passage]:
         """Take in the deltas and drafts among the texts of a message; of those that someone looks at, or that are open already."""
         fed = []
-        pieces = [text for text in found if text.part in ("delta", "draft") and text.stream is not None]
-        for (stream, part), group in groupby(pieces, key=lambda text: (text.stream, text.part)):
-            passage = self._passage(stream, frame.from_client, policies) if stream is not None else None
+        for group in _together(found):
+            first = group[0]
+            passage = self._passage(first.stream, frame.from_client, policies) if first.stream is not None else None
             if passage is not None:
-                together = list(group)
-                passage.feed("".join(text.value for text in together), frame, together[0].keys, now, draft=part == "draft")
+                value = first.value if len(group) == 1 else "".join(text.value for text in group)
+                passage.feed(value, frame, first.keys, now, draft=first.part == "draft")
                 fed.append(passage)
         return fed
 
@@ -106,6 +107,14 @@ class Streams:
     def quiet(self) -> bool:
         """Whether there is nothing to remember, so that a message without policies of its own needs no look."""
         return not self.open and not self._spoken
+
+
+def _together(found: tuple[Text, ...]) -> Sequence[Sequence[Text]]:
+    """The pieces among texts, those of one text that follow each other together."""
+    if len(found) == 1:
+        return (found,) if found[0].part in ("delta", "draft") else ()
+    pieces = [text for text in found if text.part in ("delta", "draft")]
+    return [list(group) for _, group in groupby(pieces, key=lambda text: (text.stream, text.part))]
 
 
 def watches(policy: Policy, stream: Stream) -> bool:

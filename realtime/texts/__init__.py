@@ -69,14 +69,14 @@ def texts(dialect: str, frame: Frame) -> tuple[Text, ...]:
     return tuple(gather(found, event))
 
 
-def has_words(dialect: str, frame: Frame) -> bool:
+def has_words(dialect: str, from_client: bool, event_type: str) -> bool:
     """Whether messages of this type may hold words."""
-    return frame.type in _TABLES[dialect][frame.from_client]
+    return event_type in _TABLES[dialect][from_client]
 
 
-def may_end(dialect: str, frame: Frame) -> bool:
+def may_end(dialect: str, from_client: bool, event_type: str) -> bool:
     """Whether messages of this type may end an answer."""
-    return not frame.from_client and frame.type in _ENDS[dialect]
+    return not from_client and event_type in _ENDS[dialect]
 
 
 def server_types(dialect: str) -> Collection[str]:

@@ -15,6 +15,7 @@ from realtime.dialects.fields import Fields
 from realtime.dialects.fields import obj
 from realtime.dialects.fields import text
 from realtime.dialects.fields import whole
+from realtime.frame import LONGEST_WORD
 from realtime.jsonpath import Keys
 from realtime.jsonpath import Path
 from realtime.jsonpath import compile_path
@@ -146,12 +147,10 @@ def nested(slots_of: Slots) -> Read:
 
 
 _SOUND: Final = frozenset(("audio", "data", "delta", "image", "video_frame", "audio_base_64", "user_audio_chunk"))
-_NEVER_IN_BASE64: Final = ' "@,:.'
-_LONGEST_WORD: Final = 256
 
 
 def is_sound(keys: Keys, value: str) -> bool:
     """Whether a text is sound or a picture in base64: long, under a name for that, and without any sign of writing."""
-    if len(value) <= _LONGEST_WORD or not keys or keys[-1] not in _SOUND or not value.isascii():
+    if len(value) <= LONGEST_WORD or not keys or keys[-1] not in _SOUND or not value.isascii():
         return False
-    return not any(sign in value for sign in _NEVER_IN_BASE64)
+    return not (" " in value or '"' in value or "@" in value or "," in value or ":" in value or "." in value)

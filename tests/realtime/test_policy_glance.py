@@ -193,10 +193,38 @@ def test_what_a_policy_finds_is_seen_wherever_it_stands(from_client: bool, event
     assert judge.judge(Frame(from_client, json.dumps({**event, **BESIDE[beside]}).encode()), 1.0).stopped
 
 
-@pytest.mark.parametrize("sound", [f"{SOUND} zeta", f"{SOUND}zeta.", "QUJDzeta"])
-def test_what_is_no_sound_is_looked_at_in_its_place(sound: str) -> None:
+@pytest.mark.parametrize("sound", [*(f"{SOUND}zeta{sign}{SOUND}" for sign in ' "@,:.é'), "QUJDzeta", "a" * 252 + "zeta"])
+@pytest.mark.parametrize("before", [{}, {"more": "b" * 440}])
+def test_what_is_no_sound_is_looked_at_in_its_place(sound: str, before: dict[str, Any]) -> None:
+    for ensure_ascii in (True, False):
+        judge = Judge(PolicySet([ZETA]), "openai")
+        payload = json.dumps({"type": "response.output_audio.delta", **before, "delta": sound}, ensure_ascii=ensure_ascii).encode()
+        assert judge.judge(Frame(False, payload), 1.0).stopped
+
+
+def test_sound_is_not_looked_at() -> None:
     judge = Judge(PolicySet([ZETA]), "openai")
-    assert judge.judge(Frame(False, json.dumps({"type": "response.output_audio.delta", "delta": sound}).encode()), 1.0).stopped
+    for sound in ("a" * 253 + "zeta", f"{SOUND}zeta{SOUND}"):
+        assert judge.judge(Frame(False, json.dumps({"type": "response.output_audio.delta", "delta": sound}).encode()), 1.0) == PASSES
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"type":"input_audio_buffer.append","more":"zeta{SOUND}","audio":"="}}',
+        f'{{"type":"input_audio_buffer.append","audio":"=","more":"zeta{SOUND}"}}',
+        f'{{"type":"input_audio_buffer.append","audio":"{SOUND}","audio":"zeta"}}',
+        f'{{"type":"input_audio_buffer.append","audio":"zeta","audio":"{SOUND}"}}',
+        f'{{"type":"input_audio_buffer.append","audio":"{SOUND}","Type":"session.update"}}',
+        f'{{"type":"input_audio_buffer.append","audio":"{SOUND}\x01"}}',
+        f'{{"type":"input_audio_buffer.append","audio":"{SOUND}\xe9zeta"}}',
+        f'{{"type":"input_audio_buffer.append","audio":"{SOUND}"}} zeta',
+        f'{{"type":"input_audio_buffer.append","audio"{" " * 2_000}:"zeta"}}',
+    ],
+)
+def test_what_only_seems_to_be_a_message_of_sound_does_not_pass(text: str) -> None:
+    for encoding in ("utf-8", "latin-1"):
+        assert Judge(PolicySet([ZETA]), "openai").judge(Frame(True, text.encode(encoding)), 1.0).stopped
 
 
 @pytest.mark.parametrize("pieces", [["ze", "ta"], ["so it is z", "et", "a"], ['{"a": "z\\u00', "65ta"], ["é ze", "ta"], ["zeta"]])
