@@ -211,7 +211,7 @@ async def test_more_findings_than_a_page_holds(client: httpx.AsyncClient) -> Non
     [
         ("limit=0", "limit is 1 to 500, not 0"),
         ("order=up", "order is asc or desc, not 'up'"),
-        ("kind=x", "kind is one of policy, gate, budget, revocation, refusal, limit, leak, change, hint, not 'x'"),
+        ("kind=x", "kind is one of policy, gate, budget, revocation, refusal, limit, leak, change, hint, breakpoint, not 'x'"),
         ("severity=bad", "severity is one of info, low, medium, high, critical, not 'bad'"),
         ("mode=off", "mode is one of enforce, monitor, not 'off'"),
         ("since=now", "since is a time such as 2027-01-31T18:00:00Z, or seconds since 1970, not 'now'"),
