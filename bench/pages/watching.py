@@ -18,6 +18,8 @@ from bench.pages.stage import Stage
 from bench.talk import turn
 
 _PATIENCE: Final = 10.0
+_OVER: Final = ("refused", "cut")
+"""Events after which there are no others."""
 
 
 class Onlooker:
@@ -46,6 +48,8 @@ class Onlooker:
                     found = next(((data, at) for one, data, at in self.seen if one == kind and data.get("id") not in known), None)
                     if found is not None:
                         return found
+                    if over := [one for one in self.seen if one[0] in _OVER]:
+                        raise Stuck(f"{over[0][0]}: {over[0][1]}")
                     self._more.clear()
                     await self._more.wait()
         raise Stuck(f"no {kind} was told within {_PATIENCE:.0f} s")
@@ -80,7 +84,7 @@ async def told(stage: Stage, times: int) -> tuple[list[float], list[float]]:
 
 
 async def _once(stage: Stage, rows: Onlooker, opened: list[float], ended: list[float]) -> None:
-    known = {row["id"] for _, row, _ in rows.seen}
+    known = {row["id"] for kind, row, _ in rows.seen if kind == "session"}
     session = await Session.open(stage.target)
     began = perf_counter()
     row, at = await rows.first("session", known)
