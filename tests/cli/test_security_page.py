@@ -26,7 +26,10 @@ CARD = "4111 1111 1111 1111"
 SECONDS = 300
 MARK = "@@ next @@"
 
-ANYTHING = re.compile(r"ses_\w+|no seals|\d seals by the key \w+|\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d|\b[0-9a-f]{16}\b|\d+(?:\.\d+)?| +")
+ANYTHING = re.compile(
+    r"; \d+ lines are newer than the last seal|(?<= )-(?= )|no seals|\d seals by the key \w+"
+    r"|ses_\w+|\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d|\b[0-9a-f]{16}\b|\d+(?:\.\d+)?| +"
+)
 """What is another at every run: ids, times, sizes, counts, whether it took long enough for a seal, and the width of columns."""
 
 
