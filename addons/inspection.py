@@ -1,7 +1,7 @@
 """The way of a message past the frame hooks.
 
-Nearly all that crosses is mere audio, on which no hook has a say: it is relayed at once and read a moment later, together
-with that of all other sessions, which costs a fraction of reading each by itself. Everything else is read before it is
+Nearly all that crosses is mere audio, on which at most the policies have a say: it is relayed at once and read a moment later,
+together with that of all other sessions, which costs a fraction of reading each by itself. Everything else is read before it is
 relayed, after the audio that came before it, so every hook sees a session's messages in their order.
 """
 
@@ -91,22 +91,31 @@ class Inspection:
         """What a session's tunnel asks about each message."""
         pin, unread, waiting, tap = session.pin, session.unread, self._waiting, self.tap
         hooks = self._asked[session.id] = self._of(session, self.hooks)
-        sounding = self._of(session, [hook for hook in self.hooks if hook.audio != "never"])
+
+        def keep(session: Session, frame: Frame) -> None:
+            unread.append(frame)
+            if len(unread) == 1:
+                waiting.append(session)
+                if len(waiting) == 1:
+                    asyncio.get_running_loop().call_later(LATER_SECONDS, self.catch_up)
+            elif len(unread) >= MAX_UNREAD:
+                self.read(session)
+
+        sounding = [*self._of(session, [hook for hook in self.hooks if hook.audio == "before"]), keep]
 
         def inspect(frame: Frame) -> Verdict | None:
-            is_audio = frame.head.type in AUDIO and frame.flaw is None and not (pin.waiting or session.watched)
-            if is_audio and not tap.generation.watches_sound:
-                unread.append(frame)
-                if len(unread) == 1:
-                    waiting.append(session)
-                    if len(waiting) == 1:
-                        asyncio.get_running_loop().call_later(LATER_SECONDS, self.catch_up)
-                elif len(unread) >= MAX_UNREAD:
-                    self.read(session)
-                return None
-            if unread:
+            if frame.head.type in AUDIO and frame.flaw is None and not (pin.waiting or session.watched):
+                if not tap.generation.watches_sound:
+                    keep(session, frame)
+                    return None
+                verdict = self._ask(sounding, session, frame)
+                if verdict is None:
+                    return None
                 self.read(session)
-            verdict = self._ask(sounding if is_audio else hooks, session, frame)
+            else:
+                if unread:
+                    self.read(session)
+                verdict = self._ask(hooks, session, frame)
             if session.dirty:
                 self.changed(session, frame.at)
             return verdict

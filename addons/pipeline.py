@@ -118,6 +118,7 @@ class Pipeline:
         self.telemetry = Telemetry(tap)
         self.sessions = Sessions(tap, self._hooks(tap), self.sounds, meter, self.recorders)
         self.gating.show = self.sessions.inspection.show
+        policing.catch_up = self.sessions.inspection.read
         self.breaks.inspection = self.sessions.inspection
         self.sessions.parting = self.breaks.part
         self.sessions.look = self.breaks.look

@@ -51,6 +51,8 @@ class Policing:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self.told: list[Callable[[Session, Sequence[Hit]], None]] = []
         """Who is told of what matched."""
+        self.catch_up: Callable[[Session], None] = lambda session: None
+        """Has what crossed before read, so that what is found is told of the right turn."""
         tap.over.append(self._over)
 
     def frame(self, session: Session, frame: Frame) -> Verdict | None:
@@ -66,6 +68,8 @@ class Policing:
         judged = judge.judge(frame, frame.at)
         if judged is PASSES:
             return judged
+        if judge.traces or judged.hits:
+            self.catch_up(session)
         if judge.traces:
             self._note(session, judge, judge.traces)
         if judged.hits:

@@ -115,8 +115,8 @@ class Frame:
             self._event = self._plain() or self._parse()
         return self._event  # type: ignore[return-value]
 
-    def outline(self, name: str) -> dict[str, Any] | None:
-        """The event with `HIDDEN` in the place of its text `name`, which is one long run without any of the `_SIGNS`; None for any other.
+    def around_sound(self) -> tuple[bytes, bytes] | None:
+        """What stands before and behind the one long run of ASCII without any of the `_SIGNS` in a message; None for any other.
 
         All of the message was checked when its head was read, so that the run need not be read again.
         """
@@ -129,7 +129,11 @@ class Frame:
         for sign in _SIGNS:
             if payload.find(sign, start, end) >= 0:
                 return None
-        event = self._clean(payload[:start] + HIDDEN.encode() + payload[end:], bare.count(b'"'))
+        return payload[:start], payload[end:]
+
+    def outline(self, name: str, around: tuple[bytes, bytes]) -> dict[str, Any] | None:
+        """The event with `HIDDEN` in the place of its text `name`, where that is the run that `around_sound` found; else None."""
+        event = self._clean(HIDDEN.encode().join(around), self._bare.count(b'"'))
         hidden = [key for key, value in event.items() if value == HIDDEN] if event is not None else []
         return event if hidden == [name] else None
 

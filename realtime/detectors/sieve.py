@@ -27,6 +27,7 @@ _SPOKEN: Final = (GATE, ADDRESS)
 _LARGEST: Final = 500
 """Instructions of a pattern that is looked for together with others; a larger one would slow them all down."""
 _REMEMBERED: Final = 1024
+_AROUND: Final = 128
 _NAME: Final = re.compile("[A-Za-z0-9_.-]{1,64}")
 """Types of events and names of answers and items, which stand in message after message."""
 
@@ -34,7 +35,7 @@ _NAME: Final = re.compile("[A-Za-z0-9_.-]{1,64}")
 class Sieve[S: Seeker]:
     """Knows some seekers. `asks` are those of them that it cannot speak for."""
 
-    __slots__ = ("_known", "_owners", "_together", "asks", "harmless")
+    __slots__ = ("_known", "_owners", "_together", "asks", "harmless", "harmless_around")
 
     def __init__(self, seekers: Iterable[S], largest: int | None = _LARGEST) -> None:
         """Patterns of more instructions than `largest` are left to themselves."""
@@ -42,6 +43,8 @@ class Sieve[S: Seeker]:
         asks: list[S] = []
         self.harmless: dict[str, None] = {}
         """Names in which nothing is found; noted by whoever knows."""
+        self.harmless_around: tuple[set[tuple[bytes, ...]], set[tuple[bytes, ...]]] = set(), set()
+        """What stands around the sound in messages of a server, and of a client, in which nothing is found."""
         self._known = frozenset(seekers)
         for seeker in self._known:
             patterns = _patterns_of(seeker, largest)
@@ -65,6 +68,13 @@ class Sieve[S: Seeker]:
             if len(self.harmless) >= _REMEMBERED:
                 self.harmless.clear()
             self.harmless[text] = None
+
+    def note_around(self, from_client: bool, around: tuple[bytes, ...]) -> None:
+        """Nothing is found in messages that differ in their sound alone."""
+        known = self.harmless_around[from_client]
+        if len(known) >= _AROUND:
+            known.clear()
+        known.add(around)
 
     def left(self, text: str) -> frozenset[S]:
         """The seekers that may find something in `text`."""

@@ -31,6 +31,7 @@ _LONGEST: Final = 1024
 """Members of a message and characters of a text that are looked at here: so little takes no time worth measuring."""
 _NAME: Final = 64
 _FRESH: Final = "event_id"
+_FRESH_VALUE: Final = b'"event_id":"'
 """Differs in every message, so it is not worth remembering."""
 
 
@@ -52,9 +53,9 @@ def glance(dialect: str, frame: Frame, sieve: Sieve[Seeker], streams: Streams, p
         return UNSURE
     with_words = has_words(dialect, from_client, kind)
     if kind in AUDIO and not with_words:
-        sound = "audio" if from_client else "delta"
-        if (outline := frame.outline(sound)) is not None:
-            return _PASSES if is_clean(outline, sieve, ((sound,),)) else UNSURE
+        around = frame.around_sound()
+        if around is not None and _is_sound(frame, around, sieve):
+            return _PASSES
     event = frame.event
     if event is None or frame.flaw is not None:
         return UNSURE
@@ -68,6 +69,30 @@ def glance(dialect: str, frame: Frame, sieve: Sieve[Seeker], streams: Streams, p
             passes = not streams.is_crowded and _goes_on(fed[0], found[0], event, sieve, now)
             return _PASSES if passes else Glance(False, fed)
     return _PASSES if is_clean(event, sieve) else UNSURE
+
+
+def _is_sound(frame: Frame, around: tuple[bytes, bytes], sieve: Sieve[Seeker]) -> bool:
+    """Whether a message is sound, and nothing is found around it."""
+    fresh, known = _apart(around)
+    if known in sieve.harmless_around[frame.from_client]:
+        return not fresh or not sieve.left(fresh)
+    name = "audio" if frame.from_client else "delta"
+    outline = frame.outline(name, around)
+    if outline is None or not is_clean(outline, sieve, ((name,),)):
+        return False
+    if fresh or _FRESH not in outline:
+        sieve.note_around(frame.from_client, known)
+    return True
+
+
+def _apart(around: tuple[bytes, bytes]) -> tuple[str, tuple[bytes, ...]]:
+    """The name that a message alone has, and all else that stands around its sound."""
+    before, behind = around
+    start = before.find(_FRESH_VALUE) + len(_FRESH_VALUE)
+    end = before.find(b'"', start)
+    if start < len(_FRESH_VALUE) or end < 0:
+        return "", around
+    return before[start:end].decode(), (before[:start], before[end:], behind)
 
 
 def _goes_on(passage: Passage, piece: Text, event: Mapping[str, Any], sieve: Sieve[Seeker], now: float) -> bool:

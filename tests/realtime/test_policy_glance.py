@@ -187,10 +187,12 @@ BESIDE: dict[str, dict[str, Any]] = {
     ],
 )
 def test_what_a_policy_finds_is_seen_wherever_it_stands(from_client: bool, event: dict[str, Any], beside: str) -> None:
-    judge = Judge(PolicySet([ZETA]), "openai")
-    known = Frame(from_client, json.dumps(event).encode())
-    assert judge.judge(known, 1.0).verdict is None
-    assert judge.judge(Frame(from_client, json.dumps({**event, **BESIDE[beside]}).encode()), 1.0).stopped
+    known = {"event_id": "e1", **event}
+    for spaces in ((",", ":"), None):
+        judge = Judge(PolicySet([ZETA]), "openai")
+        assert judge.judge(Frame(from_client, json.dumps(known, separators=spaces).encode()), 1.0).verdict is None
+        found = json.dumps({**known, **BESIDE[beside]}, separators=spaces)
+        assert judge.judge(Frame(from_client, found.encode()), 1.0).stopped
 
 
 @pytest.mark.parametrize("sound", [*(f"{SOUND}zeta{sign}{SOUND}" for sign in ' "@,:.é'), "QUJDzeta", "a" * 252 + "zeta"])
@@ -200,6 +202,41 @@ def test_what_is_no_sound_is_looked_at_in_its_place(sound: str, before: dict[str
         judge = Judge(PolicySet([ZETA]), "openai")
         payload = json.dumps({"type": "response.output_audio.delta", **before, "delta": sound}, ensure_ascii=ensure_ascii).encode()
         assert judge.judge(Frame(False, payload), 1.0).stopped
+
+
+@pytest.mark.parametrize(
+    ("known", "other"),
+    [
+        ('{"type":"T","event_id":"e","more":"","delta":"RUN"}', '{"type":"T","event_id":"e","more":"RUN","delta":""}'),
+        ('{"type":"T","event_id":"e","delta":"RUN"}', '{"type":"T","event_id":"RUN","delta":"e"}'),
+        ('{"type":"T","event_id":"e","delta":"RUN"}', '{"type":"T","event_id":"e","delta":"RUN","more":"zeta"}'),
+        ('{"type":"T","event_id":"e","delta":"RUN"}', '{"type":"T","event_id":"zeta","delta":"RUN"}'),
+        ('{"type":"T","event_id":"e","delta":"RUN"}', '{"type":"T","event_id":"e","event_id":"e","delta":"RUN"}'),
+        ('{"type":"T","delta":"RUN"}', '{"type":"T","delta"RUN:"zeta"}'),
+        ('{"type":"T","delta":"RUN"}', '{"type":"T","delta":"RUN\x01"}'),
+        ('{"type":"T","delta":"RUN"}', '{"type":"T","delta":"RUNé"}'),
+        ('{"type":"T","delta":"RUN","event_id":"e"}', '{"type":"T","delta":"RUN","event_id":"zeta"}'),
+    ],
+)
+def test_what_is_like_a_known_message_is_not_taken_for_it(known: str, other: str) -> None:
+    judges = Judge(PolicySet([ZETA]), "openai"), Asking(PolicySet([ZETA]), "openai")
+    for text in (known, known, other):
+        payload = text.replace("T", "response.output_audio.delta").replace("RUN", f"{SOUND}zeta").encode("latin-1")
+        first, second = (judge.judge(Frame(False, payload), 1.0) for judge in judges)
+        assert first == second
+
+
+def test_what_stands_around_sound_is_remembered_up_to_a_bound() -> None:
+    judge = Judge(PolicySet([ZETA]), "openai")
+    for number in range(1_000):
+        ids = {"event_id": f"e{number}", "item_id": f"i{number // 10}"}
+        event = {"type": "response.output_audio.delta", **ids, "delta": SOUND + str(number)}
+        assert judge.judge(Frame(False, json.dumps(event, separators=(",", ":")).encode()), 1.0) == PASSES
+        assert len(judge.policies.sieve.harmless_around[False]) == min(number // 10 + 1, 100)
+    for number in range(1_000):
+        event = {"type": "input_audio_buffer.append", "more": f"m{number}", "audio": SOUND}
+        assert judge.judge(Frame(True, json.dumps(event).encode()), 1.0) == PASSES
+        assert 0 < len(judge.policies.sieve.harmless_around[True]) <= 128
 
 
 def test_sound_is_not_looked_at() -> None:
