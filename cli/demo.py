@@ -28,6 +28,7 @@ from cli.demostage import staged
 from cli.errors import Failure
 from cli.options import ROOT
 from cli.options import AsJson
+from cli.output import err
 from cli.output import out
 from cli.output import print_json
 from cli.output import progress
@@ -69,12 +70,13 @@ def demo(
         return
     module, pace, script = _CALL if webrtc else _SOCKET
     stays = stay if stay is not None else out().is_terminal and not as_json
+    tells = err() if as_json else out()
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(progress("starting the simulator and the proxy"))
         threading.Thread(target=import_module, args=(module,)).start()  # takes as long as the proxy takes to start
         stage = stack.enter_context(staged(data, pace, script))
         if stays:
-            print_link(bar.console if bar.console.is_terminal else out(), "see it as it happens:", stage.link())
+            print_link(bar.console if bar.console.is_terminal else tells, "see it as it happens:", stage.link())
         asyncio.run(_talk(stage, module, bar, quiet=as_json))
         record = stage.recorded()
         bar.stop()
@@ -83,7 +85,7 @@ def demo(
         turns = read_turns(stage.data, record["id"])
         _print(record, turns, as_json=as_json)
         if stays:
-            keep(stage, record, turns)
+            keep(tells, stage, record, turns)
 
 
 async def _talk(stage: Stage, module: str, bar: Progress, *, quiet: bool) -> None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 import shlex
 import signal
+import sys
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.text import Text
 
 from cli.demostage import Stage
-from cli.output import out
 from cli.records import Record
 from store.cells import SLOW_MS
 from store.cells import first_audio
 from store.cells import slowest
 
+_HOW = """\
+Press s there, or the button Slowest turn: it is shown and played. ? lists the other keys.
+In another terminal:"""
 _SHORT_ID = 12
 """Characters of an id that tell one session from the others of a demo."""
 
@@ -26,17 +29,17 @@ def print_link(console: Console, words: str, link: str) -> None:
     console.print(Text.assemble((f"{words}\n\n  ", "dim"), (link, "underline"), "\n"), soft_wrap=True)
 
 
-def keep(stage: Stage, record: Record, turns: Sequence[Record]) -> None:
+def keep(console: Console, stage: Stage, record: Record, turns: Sequence[Record]) -> None:
     """Say how the call is seen and heard, and serve it until SIGINT or SIGTERM."""
     slow = slowest(turns)
-    out().print()
-    print_link(out(), _waited(turns, slow), stage.link(f"/sessions/{record['id']}"))
-    _print("Press s there, or the button Slowest turn: it is shown and played. ? lists the other keys.")
-    _print("In another terminal:")
+    console.print()
+    print_link(console, _waited(turns, slow), stage.link(f"/sessions/{record['id']}"))
+    console.print(_HOW, style="dim", markup=False, soft_wrap=True)
     name, data = record["id"][:_SHORT_ID], f"--data {shlex.quote(str(stage.data))}"
-    out().print(f"\n  ./run.sh show {name} {data}", markup=False, soft_wrap=True)
-    out().print(f"  ./run.sh export wav {name}{f' --turn {slow}' if slow else ''} {data}\n", markup=False, soft_wrap=True)
-    _print("Ctrl-C ends the demo.")
+    console.print(f"\n  ./run.sh show {name} {data}", markup=False, soft_wrap=True)
+    console.print(f"  ./run.sh export wav {name}{f' --turn {slow}' if slow else ''} {data}\n", markup=False, soft_wrap=True)
+    console.print("Ctrl-C ends the demo.", style="dim", markup=False, soft_wrap=True)
+    sys.stdout.flush()
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()
 
@@ -46,7 +49,3 @@ def _waited(turns: Sequence[Record], slow: int | None) -> str:
     if waited is None or waited <= SLOW_MS:
         return "See and hear it here:"
     return f"The answer of turn {slow} let the user wait for {waited / 1000:.1f} s. See and hear it here:"
-
-
-def _print(words: str) -> None:
-    out().print(Text(words, style="dim"), soft_wrap=True)
