@@ -160,7 +160,7 @@ async def test_it_goes_on_by_itself_when_its_time_is_up(stage: Stage) -> None:
         await talk.update(instructions="Be kind.")
         await operator.remove(point)
     assert codes(talk.findings) == [("hold", "paused"), ("release", "timed_out")]
-    assert 0.9 < talk.findings[-1]["detail"]["waited"] < 20
+    assert talk.findings[-1]["detail"]["waited"] >= 1
 
 
 async def test_removing_a_breakpoint_lets_go_what_it_paused(stage: Stage) -> None:

@@ -123,11 +123,11 @@ async def test_a_message_that_is_too_large_to_wait_passes(stage: Stage) -> None:
 
 
 async def test_a_paused_session_is_not_idle_and_answers_pings(stage: Stage) -> None:
-    async with reloaded(stage.proxy, "limits: {idle: 15m}", "limits: {idle: 1s}"), stage.talk("patient") as talk:
+    async with stage.talk("patient") as talk:
         found = await pause(stage, talk)
-        async with asyncio.timeout(20):
+        async with reloaded(stage.proxy, "limits: {idle: 15m}", "limits: {idle: 1s}"):
             for _ in range(4):
-                await (await talk.socket.ping())
+                await asyncio.wait_for(await talk.socket.ping(), 20)
                 await asyncio.sleep(0.5)  # longer than the limit, in all
         await stage.operator.resume(found["id"])
         await talk.until("conversation.item.done")
