@@ -74,9 +74,9 @@ class Stage:
             time.sleep(0.05)
         raise Failure("VT107", "the conversation did not reach the log", f"{ROOT / 'run.sh'} doctor")
 
-    def link(self, path: str = "/", turn: int | None = None) -> str:
+    def link(self, path: str = "/") -> str:
         """What opens a page of the control port in a browser."""
-        return f"http://{self.served.control}{path}?token={self.served.token}" + (f"#turn-{turn}" if turn else "")
+        return f"http://{self.served.control}{path}?token={self.served.token}"
 
 
 @contextlib.contextmanager
