@@ -276,8 +276,8 @@ export class Timeline extends EventTarget {
 
   /** Sound that is not kept because of its words: hatched, with the policies where there is room. Without turns it is the whole side. */
   #silence({ turn, side, policies }) {
-    const found = this.#data.turns.find((one) => one.index === turn)?.[side];
-    const span = found ?? (this.#data.turns.length ? null : [0, this.#data.seconds]);
+    const found = this.#data.turns.find((one) => one.index === turn);
+    const span = found ? found[side] ?? [found.at, found.at] : this.#data.turns.length ? null : [0, this.#data.seconds];
     if (!span || span[1] < this.#view.begin || span[0] > this.#view.end) return;
     const [pen, lane] = [this.#pen, side === 'user' ? 'you' : 'model'];
     const [begin, end] = span.map((at) => this.#x(at));
