@@ -79,13 +79,8 @@ def _pieces(timeline: Record) -> Iterator[tuple[str, float, float, str, int | No
                 yield lane, *span, f"turn {index}, {words}: {clock(span[0])} to {clock(span[1])}", index
         if turn["waited"] is not None:
             begin, end = turn["waited"]
-            yield (
-                "slow" if (end - begin) * 1000 > SLOW_MS else "wait",
-                begin,
-                end,
-                f"turn {index}: first audio after {(end - begin) * 1000:.0f} ms",
-                index,
-            )
+            waited = turn["waited_ms"]
+            yield "slow" if waited > SLOW_MS else "wait", begin, end, f"turn {index}: first audio after {waited:.0f} ms", index
         for tool in turn["tools"]:
             end = tool["begin"] if tool["end"] is None else tool["end"]
             yield "tool", tool["begin"], end, f"turn {index}, {tool['name']}", index

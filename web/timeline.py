@@ -10,6 +10,8 @@ from datetime import UTC
 from datetime import datetime
 from typing import Any
 
+from store.cells import first_audio
+
 Record = dict[str, Any]
 Span = tuple[float, float]
 
@@ -67,6 +69,7 @@ def timed(session: Record, findings: Iterable[Record]) -> list[Record]:
 def _turn(turn: Record, at: float) -> Record:
     moments = {name: at + value / 1000 for name, value in (turn.get("moments") or {}).items()}
     asked, answered = moments.get("user_ended"), moments.get("first_audio")
+    waited = None if asked is None or answered is None else _span(asked, answered)
     return {
         "index": turn["index"],
         "status": turn["status"],
@@ -74,7 +77,8 @@ def _turn(turn: Record, at: float) -> Record:
         "user": _user(turn, moments),
         "model": _model(turn, moments, at),
         "spoken": bool((turn.get("audio") or {}).get("out_seconds")),
-        "waited": None if asked is None or answered is None else _span(asked, answered),
+        "waited": waited,
+        "waited_ms": waited and (first_audio(turn) or (waited[1] - waited[0]) * 1000),
         "barged": _rounded(moments.get("barged_in")),
         "tools": [_tool(call, at) for call in turn.get("tool_calls") or ()],
     }

@@ -181,7 +181,7 @@ def test_texts_that_are_not_kept_are_not_there(tmp_path: Path) -> None:
 def test_a_long_session_is_a_few_strips() -> None:
     turns = [
         {"index": number, "user": (number * 60.0, number * 60.0 + 2), "model": (number * 60.0 + 3, number * 60.0 + 70)}
-        | {"waited": (number * 60.0 + 2, number * 60.0 + 3.5), "barged": None, "tools": [], "status": "completed"}
+        | {"waited": (number * 60.0 + 2, number * 60.0 + 3.5), "waited_ms": 1500.0, "barged": None, "tools": [], "status": "completed"}
         for number in range(60)
     ]
     made = strips({"seconds": 3600.0, "turns": turns, "findings": []})

@@ -104,7 +104,7 @@ function playTurn(element = chosen()) {
 }
 
 async function slowest() {
-  const slow = timeline.turns.filter((turn) => turn.waited).sort((one, other) => other.waited[1] - other.waited[0] - (one.waited[1] - one.waited[0]))[0];
+  const slow = timeline.turns.filter((turn) => turn.waited).sort((one, other) => other.waited_ms - one.waited_ms)[0];
   if (!slow) return;
   while (!item(slow.index) && !at('more').hidden) await more();
   goTo(item(slow.index));

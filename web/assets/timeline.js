@@ -322,7 +322,7 @@ export class Timeline extends EventTarget {
   #wait(turn) {
     const pen = this.#pen;
     const [begin, end] = turn.waited.map((at) => this.#x(at));
-    const seconds = turn.waited[1] - turn.waited[0];
+    const seconds = turn.waited_ms / 1000;
     const colour = seconds > SLOW ? 'bad' : 'soft';
     const y = tops.wait + LANES.wait / 2;
     this.#fill(colour, 0.9, begin, y - 0.5, end - begin, 1.5);
@@ -331,7 +331,7 @@ export class Timeline extends EventTarget {
     if (this.#room / (this.#view.end - this.#view.begin) < 14 && seconds <= SLOW) return;
     pen.fillStyle = this.#colours[colour];
     pen.textAlign = 'left';
-    pen.fillText(`${Math.round(seconds * 1000)} ms`, end + 5, y);
+    pen.fillText(`${Math.round(turn.waited_ms)} ms`, end + 5, y);
   }
 
   /** A mark, with its name where it ends before the next one begins. */
