@@ -132,18 +132,18 @@ def sync_folder(path: Path) -> None:
 
 def blocks(descriptor: int, start: int, end: int) -> Iterator[bytes]:
     """The complete lines between two offsets, in blocks that each end with a line's end."""
-    rest = b""
+    size = _BLOCK
     while start < end:
-        block = os.pread(descriptor, min(_BLOCK, end - start), start)
-        if not block:
-            return
-        start += len(block)
+        wanted = min(size, end - start)
+        block = os.pread(descriptor, wanted, start)
         cut = block.rfind(b"\n") + 1
         if cut:
-            yield rest + block[:cut]
-            rest = block[cut:]
+            yield block[:cut]
+            start, size = start + cut, _BLOCK
+        elif len(block) < wanted or wanted < size:
+            return
         else:
-            rest += block
+            size *= 2
 
 
 def last_line(descriptor: int, end: int) -> bytes:
