@@ -26,7 +26,7 @@ from realtime.texts import is_sound
 from realtime.texts import may_end
 from realtime.texts import texts
 
-_MEMBERS: Final = 32
+_MEMBERS: Final = 64
 _LONGEST: Final = 1024
 """Members of a message and characters of a text that are looked at here: so little takes no time worth measuring."""
 _NAME: Final = 64
@@ -62,7 +62,7 @@ def glance(dialect: str, frame: Frame, sieve: Sieve[Seeker], streams: Streams, p
     fed: list[Passage] = []
     if with_words:
         found = texts(dialect, frame)
-        if len(found) != 1 or found[0].part != "delta" or len(found[0].value) > _LONGEST:
+        if len(found) > 1 or any(text.part != "delta" or len(text.value) > _LONGEST for text in found):
             return UNSURE
         fed = streams.feed(found, frame, now, policies)
         if fed:
@@ -106,19 +106,23 @@ def _goes_on(passage: Passage, piece: Text, event: Mapping[str, Any], sieve: Sie
 
 
 def is_clean(event: Mapping[str, Any], sieve: Sieve[Seeker], beside: Collection[Keys] = ()) -> bool:
-    """Whether it is certain that nothing is found in any text of a small and flat message but those that stand `beside`."""
-    if len(event) > _MEMBERS:
-        return False
-    harmless = sieve.harmless
-    for name, value in event.items():
-        kind = type(value)
-        if kind is str:
-            if (len(value) <= _NAME and value in harmless) or (name,) in beside or is_sound((name,), value):
-                continue
-            if len(value) > _LONGEST or "\\" in value or sieve.left(value):
-                return False
-            if name != _FRESH:
-                sieve.note(value)
-        elif kind is dict or kind is list:
+    """Whether it is certain that nothing is found in any text of a small message but those that stand `beside`."""
+    harmless, members = sieve.harmless, 0
+    waiting: list[Any] = [event]
+    while waiting:
+        outer = waiting.pop()
+        members += len(outer)
+        if members > _MEMBERS:
             return False
+        for name, value in outer.items() if isinstance(outer, dict) else enumerate(outer):
+            kind = type(value)
+            if kind is str:
+                if (len(value) <= _NAME and value in harmless) or (outer is event and (name,) in beside) or is_sound((name,), value):
+                    continue
+                if len(value) > _LONGEST or "\\" in value or sieve.left(value):
+                    return False
+                if name != _FRESH:
+                    sieve.note(value)
+            elif kind is dict or kind is list:
+                waiting.append(value)
     return True

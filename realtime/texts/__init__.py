@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Final
 
 from realtime.frame import Frame
+from realtime.jsonpath import Member
 from realtime.jsonpath import Path
 from realtime.jsonpath import compile_path
 from realtime.jsonpath import locate
@@ -66,6 +67,8 @@ def texts(dialect: str, frame: Frame) -> tuple[Text, ...]:
     found = _TABLES[dialect][frame.from_client].get(frame.type, _NONE)
     if not found or (event := frame.event) is None:
         return ()
+    if len(found) == 1 and len(found[0].path) == 1 and isinstance(member := found[0].path[0], Member):
+        return tuple(found[0].read(event[member.name], (member.name,), event)) if member.name in event else ()
     return tuple(gather(found, event))
 
 

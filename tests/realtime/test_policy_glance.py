@@ -170,6 +170,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "the name of the message": {"event_id": "zeta"},
     "escapes inside a name": {"item_id": HIDDEN},
     "an object": {"more": {"more": "zeta"}},
+    "an object with the same name in it": {"more": {"delta": "zeta"}},
     "an array": {"more": ["zeta"]},
     "much": {f"n{number}": "zeta" for number in range(100)},
     "something long": {"more": "a" * 2_000 + "zeta"},
