@@ -62,7 +62,7 @@ class Frame:
     last byte arrived. Fragments and masks are the wire's business and are not seen here.
     """
 
-    __slots__ = ("_ends", "_event", "_head", "at", "flaw", "from_client", "injected", "payload", "scripted", "text")
+    __slots__ = ("_around", "_ends", "_event", "_head", "at", "flaw", "from_client", "injected", "payload", "scripted", "text")
 
     def __init__(
         self,
@@ -87,6 +87,7 @@ class Frame:
         self._head: Head | None = None
         self._event: dict[str, Any] | bool | None = False
         self._ends: bytes | None = None
+        self._around: tuple[bytes, bytes] | None = None
 
     @property
     def head(self) -> Head:
@@ -106,7 +107,8 @@ class Frame:
     @property
     def type(self) -> str:
         """The event type, or "" where the message has none (audio bytes, Gemini, invalid JSON)."""
-        return self.head.type
+        head = self._head
+        return self.head.type if head is None else head.type
 
     @property
     def event(self) -> dict[str, Any] | None:
@@ -120,16 +122,14 @@ class Frame:
 
         All of the message was checked when its head was read, so that the run need not be read again.
         """
-        payload, bare = self.payload, self._bare
-        if len(bare) == len(payload) or not bare or self._head is None or self._event is not False or not payload.isascii():
+        payload, around = self.payload, self._around
+        if around is None or self._head is None or self._event is not False or not payload.isascii():
             return None
-        start, end = payload.rfind(b'"', 0, _FRONT) + 1, payload.find(b'"', -_BACK)
-        if end - start <= LONGEST_WORD:
-            return None
+        start, end = len(around[0]), len(payload) - len(around[1])
         for sign in _SIGNS:
             if payload.find(sign, start, end) >= 0:
                 return None
-        return payload[:start], payload[end:]
+        return around
 
     def outline(self, name: str, around: tuple[bytes, bytes]) -> dict[str, Any] | None:
         """The event with `HIDDEN` in the place of its text `name`, where that is the run that `around_sound` found; else None."""
@@ -139,14 +139,17 @@ class Frame:
 
     @property
     def _bare(self) -> bytes:
-        """Every quote of the message and what stands near it; empty where something is escaped. A long run without any is skipped."""
+        """Every quote of the message and what stands near it; empty where something is escaped. One long run without any is left out."""
         ends = self._ends
         if ends is None:
             ends = payload = self.payload
             if b"\\" in payload:
                 ends = b""
             elif len(payload) > _FRONT + _BACK and payload.find(b'"', _FRONT, -_BACK) < 0:
-                ends = payload[:_FRONT] + payload[-_BACK:]
+                start, end = payload.rfind(b'"', 0, _FRONT) + 1, payload.find(b'"', -_BACK)
+                if start and end - start > LONGEST_WORD:
+                    self._around = payload[:start], payload[end:]
+                    ends = b"".join(self._around)
             self._ends = ends
         return ends
 

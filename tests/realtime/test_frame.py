@@ -35,6 +35,8 @@ LONG = "A" * 6_000
         ('{"audio":"' + LONG + '","type":"last"}', "last"),
         ('{"type":"first","audio":"' + LONG + '"}', "first"),
         ('{"type":"first","audio":"' + LONG + '","type":"last"}', "last"),
+        ('{"type":"first","more":"' + "b" * 477 + '","type":"last","x":"' + LONG[:200] + '"}', "last"),
+        ('{"type":"first","more":"' + "b" * 483 + '","type":"last","x":"' + LONG[:120] + '"}', "last"),
         ('{"type":"first","audio":"' + LONG[:3000] + '","type":"last","x":"' + LONG[:3000] + '"}', "last"),
         (' \r\n\t{ "type" : "spaced" } \n', "spaced"),
         ('{"value":"type","type":"x"}', "x"),
