@@ -26,6 +26,7 @@ from store import contentreader
 from store.dayreader import Writing
 from store.dayreader import named
 from store.days import day_in
+from store.days import file_of
 from store.errors import AmbiguousId
 from store.facts import FIELDS
 from store.facts import Facts
@@ -34,6 +35,7 @@ from store.framereader import Frames
 from store.lines import Line
 from store.lines import Row
 from store.lists import Lists
+from store.newest import newest
 from store.query import Order
 from store.query import Wanted
 from store.searching import Search
@@ -73,6 +75,15 @@ class LogReader(Lists):
     ) -> None:
         super().__init__(data, writing=writing, contents=contents)
         self._facts: OrderedDict[str, Known] = OrderedDict()
+        self._glimpsed: str | None = None
+        """The day of which only the end was looked at."""
+
+    def catch_up(self) -> None:
+        """Look through the day of which only the end was looked at, so that nobody waits for it later."""
+        with self._reading():
+            if self._glimpsed is not None:
+                self.table(self._glimpsed, SESSIONS)
+            self._glimpsed = None
 
     def sessions(
         self,
@@ -99,6 +110,10 @@ class LogReader(Lists):
         wanted = Wanted(since=since, until=until, **names, globs=globs)
 
         with self._reading():
+            if wanted.everything and text is None and order == "desc" and not offset and limit:
+                found = self._newest(limit)
+                if found is not None:
+                    return found
             days = sorted(filter(wanted.day, self.days()), reverse=order == "desc")
             places = chain.from_iterable(self._chosen(day, wanted, text, order) for day in days)
             return self._records(islice(places, offset, None if limit is None else offset + limit))
@@ -210,6 +225,14 @@ class LogReader(Lists):
                 for session in named(line) & found.keys():
                     found[session].append(line)
         return found
+
+    def _newest(self, count: int) -> list[Row] | None:
+        """The newest of all sessions, where they can be had without looking through their day."""
+        day = max(self.days(), default="")
+        if not day or (day, SESSIONS) in self._tables or self._ahead(day) is not None:
+            return None
+        self._glimpsed = day
+        return newest(file_of(self.folder, day), count)
 
     def _chosen(self, day: str, wanted: Wanted, text: str | None, order: Order) -> Iterator[At]:
         """Those of a day that fit, in order; what is said is looked at as far as one goes."""

@@ -38,13 +38,26 @@ def found_in(log: LogReader, session: str) -> Record | None:
 def listed(log: LogReader, now: list[Record], page: Page, conditions: dict[str, Any]) -> tuple[list[Record], bool]:
     """A page of the sessions that fit, and whether there are more; conditions are those of `LogReader.sessions`, `now` those that run."""
     live = {record["id"]: record for record in now}
-    unlogged = [record for record in now if fits(record, conditions) and log.named(record["id"]) is None]
+    running = [record for record in now if fits(record, conditions)]
+    unlogged = [record for record in running if log.named(record["id"]) is None] if page.offset else []
     offset = 0 if unlogged else page.offset
     logged = log.sessions(**conditions, limit=page.offset - offset + page.limit + 1, offset=offset, order=page.order)
+    if not page.offset:
+        unlogged = _unlogged(running, logged, page)
     rows = [live.get(record["id"], record) for record in logged] + unlogged
     rows.sort(key=lambda record: str(record["started_at"]), reverse=page.order == "desc")
     shown = [{**record, "live": record["id"] in live} for record in rows[page.offset - offset :]]
     return shown[: page.limit], len(shown) > page.limit
+
+
+def _unlogged(running: list[Record], logged: list[Record], page: Page) -> list[Record]:
+    """Of sessions that run those that would stand on the first page, and do not: the log does not have them yet."""
+    known = {record["id"] for record in logged}
+    missing = [record for record in running if record["id"] not in known]
+    if len(logged) <= page.limit:
+        return missing
+    last = str(logged[-1]["started_at"])
+    return [record for record in missing if (str(record["started_at"]) > last) == (page.order == "desc")]
 
 
 def fits(record: Record, conditions: dict[str, Any]) -> bool:

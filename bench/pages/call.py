@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 from typing import Final
 
+from bench.pages.records import Hands
 from bench.pages.records import Talk
 from realtime.audio import AudioFormat
 from store import soundfolder
@@ -48,15 +49,19 @@ _AT_ONCE: Final = 200
 
 def record(data: Path, ended: datetime) -> int:
     """Write the call, which ended then; returns how many messages are kept of it."""
-    talk, log = Talk(NAME, ended - timedelta(seconds=SECONDS), Random(5)), Log.open(data)
+    talk = Talk(NAME, ended - timedelta(seconds=SECONDS), Random(5))
+    hands = Hands(talk.began)
+    log = Log.open(data, clock=hands)
     try:
         log.session_opened(talk.opening())
         events = list(_events())
         _write_messages(log, talk, events)
         for number in range(TURNS):
             at = talk.began + timedelta(seconds=number * _TURN + _SPEAKS + _WAITS)
+            hands.now = at
             log.turn_written(talk.turn(at, _ANSWERS))
             log.session_changed(talk.name, talk.summary())
+        hands.now = ended
         kept = {"keeps": "events", "count": len(events), "lost": 0, "cut": None}
         log.session_closed(talk.name, {**talk.closing(ended), "events": kept, "recording": _sound(data, talk)})
         log.commit()

@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from bench.pages.records import Hands
 from bench.pages.records import Talk
 from store.log import Log
 
@@ -31,11 +32,12 @@ Steps = Iterator[datetime]
 
 def fill(data: Path, turns: int, now: datetime) -> None:
     """So many turns in sessions of ten each, many at once, and the longest session."""
-    chance, numbers, log = Random(11), count(1), Log.open(data)
+    chance, numbers, hands = Random(11), count(1), Hands(now - timedelta(days=DAYS))
+    log = Log.open(data, clock=hands)
     try:
         talks = [Talk(name_of(began, number), began, chance) for number, began in enumerate(_beginnings(turns // TURNS, now))]
         longest = Talk(LONGEST, now - _PACE * (turns // 10), chance)
-        _walk(log, [*(_steps(log, talk, TURNS, numbers) for talk in talks), _steps(log, longest, turns // 10, None)])
+        _walk(log, hands, [*(_steps(log, talk, TURNS, numbers) for talk in talks), _steps(log, longest, turns // 10, None)])
         log.commit()
     finally:
         log.close()
@@ -55,14 +57,14 @@ def _beginnings(sessions: int, now: datetime) -> Iterator[datetime]:
         yield from (midnight - timedelta(days=day) + length * number / (sessions // DAYS) for number in range(sessions // DAYS))
 
 
-def _walk(log: Log, steps: list[Steps]) -> None:
+def _walk(log: Log, hands: Hands, steps: list[Steps]) -> None:
     """All sessions at once, each at its time."""
     waiting = [(next(one), number, one) for number, one in enumerate(steps)]
     heapify(waiting)
     for taken in count():
         if not waiting:
             return
-        _, number, one = heappop(waiting)
+        hands.now, number, one = heappop(waiting)
         if (following := next(one, None)) is not None:
             heappush(waiting, (following, number, one))
         if taken % _COMMIT == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from datetime import timedelta
 from random import Random
@@ -54,6 +55,16 @@ _WORDS: Final = [
 ]
 RARE: Final = "chrysanthemum"
 """A word that one turn in a thousand has."""
+
+
+@dataclass(slots=True)
+class Hands:
+    """A clock that shows what it is set to."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        return self.now
 
 
 class Talk:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tinydb import where
 
+from store import newest
 from store.dayreader import DayReader
 from store.days import file_of
 from store.errors import LogFormat
@@ -226,3 +227,47 @@ def test_only_a_file_that_changed_is_looked_at_again(tmp_path: Path) -> None:
     other.replace(path)
     assert tail.is_behind()
     assert len([*tail.lines()]) == 1
+
+
+def test_the_newest_sessions_of_a_long_day_are_those_of_the_whole(
+    log: Log, clock: Any, make_session: Make, make_turn: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(newest, "STEPS", (4_000, 12_000))
+    chance = Random(5)
+    for number in range(120):
+        clock.forward(seconds=chance.random())
+        log.session_opened(make_session(f"s{number}"))
+        if number > 5:
+            name = f"s{chance.randrange(number - 5, number)}"
+            log.session_changed(name, {"turns": number})
+            log.turn_written(make_turn(name, 1))
+    log.commit()
+    whole = LogReader(log.folder.parent)
+    whole.table(DAY, SESSIONS)
+    path = file_of(log.folder, DAY)
+    told = []
+    for count in (1, 2, 5, 10, 20, 40, 119, 120, 121):
+        reader = LogReader(log.folder.parent)
+        assert reader.sessions(limit=count) == whole.sessions(limit=count)
+        told.append(newest.newest(path, count) is not None)
+        reader.catch_up()
+        assert reader.sessions(limit=count) == whole.sessions(limit=count)
+    assert told[:4] == [True] * 4
+    assert told[-3:] == [False] * 3
+
+
+def test_what_was_edited_or_is_of_another_time_is_not_taken_from_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(newest, "STEPS", (2_000,))
+    path = tmp_path / "day.jsonl"
+    one = b'{"table":"sessions","at":"%b","put":{"%d":{"id":"s%d","started_at":"%b"}}}\n'
+    times = [f"2026-11-21T10:{number // 60:02d}:{number % 60:02d}.000Z".encode() for number in range(200)]
+    good = [one % (at, number, number, at) for number, at in enumerate(times, 1)]
+    path.write_bytes(HEADER + b"".join(good))
+    assert [row["id"] for row in newest.newest(path, 2) or []] == ["s200", "s199"]
+    for odd in (b'{"table":"sessions","drop":[199]}\n', b'{"table":"sessions","clear":true}\n'):
+        path.write_bytes(HEADER + b"".join(good) + odd)
+        assert newest.newest(path, 2) is None
+    early = [one % (at, number, number, b"2026-11-21T09:00:00.000Z") for number, at in enumerate(times, 1)]
+    path.write_bytes(HEADER + b"".join(early))
+    assert newest.newest(path, 2) is None
+    assert newest.newest(tmp_path / "none.jsonl", 2) is None
