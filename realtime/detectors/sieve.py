@@ -28,6 +28,7 @@ _LARGEST: Final = 500
 """Instructions of a pattern that is looked for together with others; a larger one would slow them all down."""
 _REMEMBERED: Final = 1024
 _AROUND: Final = 128
+_ANCHOR: Final = re.compile(r"[$^]|\\[Az]")
 _NAME: Final = re.compile("[A-Za-z0-9_.-]{1,64}")
 """Types of events and names of answers and items, which stand in message after message."""
 
@@ -35,7 +36,7 @@ _NAME: Final = re.compile("[A-Za-z0-9_.-]{1,64}")
 class Sieve[S: Seeker]:
     """Knows some seekers. `asks` are those of them that it cannot speak for."""
 
-    __slots__ = ("_known", "_owners", "_together", "asks", "harmless", "harmless_around")
+    __slots__ = ("_known", "_owners", "_together", "asks", "harmless", "harmless_around", "joins")
 
     def __init__(self, seekers: Iterable[S], largest: int | None = _LARGEST) -> None:
         """Patterns of more instructions than `largest` are left to themselves."""
@@ -57,6 +58,8 @@ class Sieve[S: Seeker]:
         self._together = _together(tuple(sorted(owners)))
         if self._together is None:
             self.asks = self._known
+        self.joins = not any(_ANCHOR.search(pattern.replace("[^", "")) for pattern in owners)
+        """Whether what may be found in one of two texts may be found in both together, with a line break between them."""
 
     def knows(self, seeker: Seeker) -> bool:
         """Whether `left` says anything about it."""

@@ -99,7 +99,12 @@ def _goes_on(passage: Passage, piece: Text, event: Mapping[str, Any], sieve: Sie
     """Whether a piece leaves at once, since nothing is found in the text that it was added to, nor beside it."""
     if passage.redactors or passage.allowed is not None or passage.decided != passage.fresh:
         return False
-    if "\\" in passage.text or sieve.left(passage.text) or not is_clean(event, sieve, (piece.keys,)):
+    looked_at, text = [piece.keys], passage.text
+    fresh = event.get(_FRESH)
+    if sieve.joins and isinstance(fresh, str) and len(fresh) <= _NAME and fresh.isascii() and text.isascii():
+        looked_at.append((_FRESH,))
+        text = f"{text}\n{fresh}"
+    if "\\" in text or sieve.left(text) or not is_clean(event, sieve, looked_at):
         return False
     passage.settle([], now, "whole")
     return True

@@ -109,6 +109,14 @@ def test_a_pattern_too_large_to_be_looked_for_with_others_is_always_asked() -> N
     assert sieve.asks == sieve.left("hello") == frozenset({large})
 
 
+@pytest.mark.parametrize(
+    ("pattern", "joins"),
+    [("zeta", True), (r"\bzeta\b", True), ("[^a]zeta", True), ("^zeta", False), ("zeta$", False), (r"\Azeta", False), (r"zeta\z", False)],
+)
+def test_texts_are_looked_at_together_where_no_pattern_heeds_their_ends(pattern: str, joins: bool) -> None:
+    assert Sieve([Regex(pattern)]).joins == joins
+
+
 def test_where_re2_has_no_room_for_all_of_them_each_is_asked() -> None:
     many = [Regex(f"(?i){'[a-zäöü]{3,40}' * 3}{number}") for number in range(600)]
     sieve = Sieve(many)
