@@ -285,11 +285,11 @@ async def test_off_nothing_is_made_and_on_a_shutdown_loses_nothing(tmp_path: Pat
         session = await proxy.session()
         assert session["recording"] is None
         assert not (proxy.data / "audio").exists()
+        assert children_of(proxy) == ""
         async with httpx.AsyncClient(headers={"authorization": f"Bearer {proxy.token}"}, trust_env=False) as client:
             found = await client.get(f"http://{proxy.control}/api/sessions/{session['id']}/audio.wav")
         assert (found.status_code, found.json()["error"]["code"]) == (404, "no_audio")
         assert "log.audio" in found.json()["error"]["message"]
-        assert children_of(proxy) == ""
         await reload(proxy, rules(simulator))
         async with proxy.connect(SIM, headers=named("stopped")) as socket:
             await spoken_turn(await greeted(socket, **MANUAL), question)
