@@ -56,6 +56,7 @@ class Calls:
             call = Call(ask, self._settings, self._tell, self._over)
         except SdpError as error:
             raise Refused(400, error.code, error.message) from None
+        self._setups.take(time.monotonic())
         self._calls[ask.id] = call
         try:
             mirrored = await call.offer()
@@ -137,14 +138,9 @@ class Calls:
             raise Refused(503, "too_many_calls", f"{PENDING_CALLS} calls are being set up, no more may be at one time")
         if (lag := self.lag.now.p50) > BUSY_LAG:
             raise Refused(503, "busy", f"the media worker is {lag * 1000:.0f} ms late, new calls are taken below {BUSY_LAG * 1000:.0f} ms")
-        self._pace()
-
-    def _pace(self) -> None:
-        """Setting up a call costs as much as some seconds of it. Raises Refused."""
-        now, (count, seconds) = time.monotonic(), self._settings.setups
-        if self._setups.wait(count, seconds, now):
+        count, seconds = self._settings.setups
+        if self._setups.wait(count, seconds, time.monotonic()):
             raise Refused(503, "too_many_setups", f"{count} calls were set up in {seconds:g} s, no more may be")
-        self._setups.take(now)
 
     def _over(self, call: Call) -> None:
         """All of a call is freed. It stays in reference cycles, which are collected after a number of calls."""

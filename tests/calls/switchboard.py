@@ -47,7 +47,7 @@ RULES = f"""version: 1
 listen: {{gateway: "127.0.0.1:0", intercept: "127.0.0.1:0", control: "127.0.0.1:0"}}
 limits: {{handshake: 10s, idle: 15m, session: 60m, sessions: 100, per_key: 50}}
 log: {{content: full}}
-webrtc: {{bind: 127.0.0.1, grace: 1s}}
+webrtc: {{bind: 127.0.0.1, grace: 1s, setups: 1000/s}}
 keys:
   - {{id: tester, hash: "{hash_of(KEY)}"}}
   - {{id: narrow, hash: "{hash_of(OTHER_KEY)}", models: ["gpt-realtime", "whisper-1"]}}

@@ -32,15 +32,16 @@ class Desk:
         self.told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.calls = Calls(Settings("token", "127.0.0.1:1", Network(bind="127.0.0.1"), **settings), self.told.put_nowait)
 
-    async def offer(self, call: str) -> str:
+    async def offer(self, call: str, sdp: str = "") -> str:
+        """The mirrored offer of a peer, or of what `sdp` says."""
         peer = Peer()
-        offer = await peer.offer()
+        offer = sdp or await peer.offer()
         await peer.close()
         return await self.calls.offer(Ask(call, offer, Tickets("a", "b"), "local", "local", None))
 
-    async def refusal(self, call: str) -> tuple[int, str]:
+    async def refusal(self, call: str, sdp: str = "") -> tuple[int, str]:
         with pytest.raises(Refused) as refused:
-            await self.offer(call)
+            await self.offer(call, sdp)
         return refused.value.status, refused.value.code
 
 
@@ -55,6 +56,7 @@ async def test_a_full_worker() -> None:
 async def test_calls_that_come_too_fast() -> None:
     desk = Desk(calls=5, setups=(2, 3600.0))
     await desk.offer("call_1")
+    assert await desk.refusal("call_0", sdp="hello") == (400, "bad_sdp"), "what is no call counts for nothing"
     await desk.offer("call_2")
     with pytest.raises(Refused) as refused:
         await desk.offer("call_3")
