@@ -27,9 +27,12 @@ logger = logging.getLogger(__name__)
 PROCESSES: Final = 2
 LONGEST_SECONDS: Final = 60.0
 """For one page; a process that takes longer is ended."""
+ABANDONED_SECONDS: Final = 2.0
+"""For a page that nobody waits for any more; ending its process at once would let the next page wait for a new one."""
 
 _GIVE_BACK: Final = {"MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "1048576"}
 """Has the C library give back the memory of a large page when it was sent; other libraries do not read it."""
+_MOMENT: Final = 0.1
 _ROOT: Final = Path(__file__).resolve().parents[1]
 
 
@@ -47,32 +50,55 @@ class Readers:
         self._free = asyncio.Semaphore(PROCESSES)
         self._idle: list[asyncio.subprocess.Process] = []
         self._all: set[asyncio.subprocess.Process] = set()
+        self._tasks: set[asyncio.Task[tuple[bool, Any]]] = set()
 
     async def work[**P, R](self, function: Callable[Concatenate[LogReader, P], R], *given: P.args, **named: P.kwargs) -> R:
         """As `Work`; arguments and result go through a pipe."""
-        async with self._free:
-            process = self._idle.pop() if self._idle else await self._started()
-            try:
-                async with asyncio.timeout(LONGEST_SECONDS):
-                    done, result = await _asked(process, pickle.dumps((function, given, named)))
-            except BaseException as error:
-                self._end(process)
-                if isinstance(error, asyncio.IncompleteReadError | TimeoutError | OSError):
-                    raise LogUnavailable("the process that reads it ended, or took too long") from error
-                raise
-            self._idle.append(process)
+        await self._free.acquire()
+        task = asyncio.create_task(self._answered(pickle.dumps((function, given, named))))
+        self._tasks.add(task)
+        task.add_done_callback(self._over)
+        try:
+            done, result = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            asyncio.get_running_loop().call_later(ABANDONED_SECONDS, task.cancel)
+            raise
         if not done:
             raise LogUnavailable(result)
         made: R = result
         return made
 
     async def close(self) -> None:
-        """End them all; what they were doing is not finished."""
+        """End them all; what they were doing is not finished, and who waits for it is told."""
+        ended = self._end_all()
+        while self._tasks:
+            await asyncio.wait(self._tasks, timeout=_MOMENT)
+            ended += self._end_all()
+        for process in ended:
+            await process.wait()
+
+    def _end_all(self) -> list[asyncio.subprocess.Process]:
         ending = list(self._all)
         for process in ending:
             self._end(process)
-        for process in ending:
-            await process.wait()
+        return ending
+
+    async def _answered(self, question: bytes) -> tuple[bool, Any]:
+        process = self._idle.pop() if self._idle else await self._started()
+        try:
+            async with asyncio.timeout(LONGEST_SECONDS):
+                answer = await _asked(process, question)
+        except BaseException as error:
+            self._end(process)
+            if isinstance(error, asyncio.IncompleteReadError | TimeoutError | OSError):
+                raise LogUnavailable("the process that reads it ended, or took too long") from error
+            raise
+        self._idle.append(process)
+        return answer
+
+    def _over(self, task: asyncio.Task[tuple[bool, Any]]) -> None:
+        self._tasks.discard(task)
+        self._free.release()
 
     async def _started(self) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(

@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from dozing import asleep
 from portserver import DAY
 from portserver import session
 from waiting import eventually
@@ -37,6 +38,13 @@ async def readers(tmp_path: Path) -> AsyncIterator[Readers]:
     yield made
     await made.close()
     await eventually(lambda: children() == [])
+
+
+@pytest.fixture
+def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Is there once `asleep` has begun, which processes of this test can import."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(Path(__file__).parent), os.environ.get("PYTHONPATH")))))
+    return tmp_path / "asleep"
 
 
 def children() -> list[int]:
@@ -111,9 +119,31 @@ asyncio.run(main())
     soon(lambda: not psutil.pid_exists(int(done.stdout)))
 
 
-async def test_one_that_nobody_waits_for_is_ended(readers: Readers) -> None:
+async def test_one_that_nobody_waits_for_reads_on_for_the_next(readers: Readers) -> None:
+    await ids(readers)
+    (process,) = children()
     task = asyncio.create_task(ids(readers))
-    await eventually(children)
+    await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+    assert await asyncio.gather(*(ids(readers) for _ in range(3))) == [["ses_2", "ses_1"]] * 3
+    assert process in children()
+
+
+async def test_one_that_nobody_waits_for_any_longer_is_ended(readers: Readers, mark: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.reading.ABANDONED_SECONDS", 0.0)
+    task = asyncio.create_task(readers.work(asleep, mark))
+    await eventually(mark.exists)
+    (process,) = children()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await eventually(lambda: process not in children())
     assert await ids(readers) == ["ses_2", "ses_1"]
+
+
+async def test_who_waits_while_all_end_is_told(readers: Readers, mark: Path) -> None:
+    task = asyncio.create_task(readers.work(asleep, mark))
+    await eventually(mark.exists)
+    await readers.close()
+    with pytest.raises(LogUnavailable, match="ended"):
+        await task
