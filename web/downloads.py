@@ -20,14 +20,15 @@ from store.export.records import FIELDS_OF
 from store.export.records import header
 from store.export.records import line
 from store.reader import LogReader
+from web.body import Body
 from web.query import known
 from web.reading import Work
-from web.rendering import joined
+from web.rendering import answer
 from web.report import report
 from web.sound import Find
 
 Record = dict[str, Any]
-Make = Callable[[LogReader, Record], bytes]
+Make = Callable[[LogReader, Record], Body]
 
 
 class Downloads:
@@ -59,26 +60,26 @@ class Downloads:
         session = await self._find(request.path_params["id"])
         made = await self._work(make, session)
         headers = {"content-disposition": f'attachment; filename="{session["id"]}.{end}"'}
-        return Response(made, media_type=_TYPES[end], headers=headers)
+        return answer(made, _TYPES[end], headers)
 
 
-def as_report(log: LogReader, session: Record) -> bytes:
+def as_report(log: LogReader, session: Record) -> Body:
     """The page; what is read is that of the log, the session as it is now."""
     reading = _reading(log, session)
-    return "".join(report(session, reading.turns(session), reading.findings(session), datetime.now(UTC))).encode()
+    return Body.of(piece.encode() for piece in report(session, reading.turns(session), reading.findings(session), datetime.now(UTC)))
 
 
-def as_har(log: LogReader, session: Record) -> bytes:
+def as_har(log: LogReader, session: Record) -> Body:
     """The archive with its one entry."""
     reading = _reading(log, session)
-    return joined(piece.encode() for piece in har([session], lambda session: reading.frames(session).events()))
+    return Body.of(piece.encode() for piece in har([session], lambda session: reading.frames(session).events()))
 
 
-def as_jsonl(log: LogReader, session: Record) -> bytes:
+def as_jsonl(log: LogReader, session: Record) -> Body:
     """All records of the session."""
     reading = _reading(log, session)
     lines = (line(kind, row) for kind in FIELDS_OF for row in reading.rows(kind))
-    return joined(piece.encode() for piece in chain([header(tuple(FIELDS_OF))], lines))
+    return Body.of(piece.encode() for piece in chain([header(tuple(FIELDS_OF))], lines))
 
 
 def _reading(log: LogReader, session: Record) -> Reading:

@@ -15,6 +15,7 @@ from store.folding import folded
 from store.frames import row
 from store.reader import LogReader
 from web.answers import Refused
+from web.body import Body
 from web.events import why_not
 from web.query import known
 from web.reading import Work
@@ -59,14 +60,14 @@ class Messages:
         return _answer(record, found)
 
 
-def _answer(record: dict[str, Any], found: bytes | str) -> Response:
+def _answer(record: dict[str, Any], found: bytes | Body | str) -> Response:
     """What was read, or why it was not."""
     if isinstance(found, str):
         raise Refused(404, f"session {record['id']}: {found}", code="no_events")
     return as_json(found)
 
 
-def rows(log: LogReader, session: str, recorded: bool, most: int | None) -> bytes | str:
+def rows(log: LogReader, session: str, recorded: bool, most: int | None) -> Body | str:
     """The list as JSON, at most so many messages in a row; or why there is none."""
     frames = log.frames(session)
     if frames is None or not (frames.readable or recorded):
@@ -76,7 +77,7 @@ def rows(log: LogReader, session: str, recorded: bool, most: int | None) -> byte
     for one in islice(found, MOST_ROWS):
         made.append(_row(one, one.first.at - before))
         before = one.last.at
-    return encoded({"rows": made, "more": next(found, None) is not None})
+    return Body.of([encoded({"rows": made, "more": next(found, None) is not None})])
 
 
 def message(log: LogReader, session: str, recorded: bool, number: int) -> bytes | str | None:

@@ -125,6 +125,15 @@ async def _asked(process: asyncio.subprocess.Process, question: bytes) -> tuple[
     assert process.stdout is not None
     process.stdin.write(len(question).to_bytes(HEAD, "big") + question)
     await process.stdin.drain()
-    size = int.from_bytes(await process.stdout.readexactly(HEAD), "big")
-    answer: tuple[bool, Any] = pickle.loads(await process.stdout.readexactly(size))  # noqa: S301 - from a process of ours
+    pickled = await _read(process.stdout)
+    parts = [await _read(process.stdout) for _ in range(await _number(process.stdout))]
+    answer: tuple[bool, Any] = pickle.loads(pickled, buffers=parts)  # noqa: S301 - from a process of ours
     return answer
+
+
+async def _read(answers: asyncio.StreamReader) -> bytes:
+    return await answers.readexactly(await _number(answers))
+
+
+async def _number(answers: asyncio.StreamReader) -> int:
+    return int.from_bytes(await answers.readexactly(HEAD), "big")

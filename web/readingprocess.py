@@ -1,4 +1,8 @@
-"""A process that reads the log for pages: answers one question after the other, and ends with its input."""
+"""A process that reads the log for pages: answers one question after the other, and ends with its input.
+
+A question and an answer are pickles, each after its length; behind that of an answer stands how many parts of a `Body` there are, and the
+parts in the same way.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from store.errors import StoreError
 from store.reader import LogReader
 
 HEAD: Final = 8
-"""Bytes that say how long a question, or an answer, is."""
+"""Bytes that say how long something is, or how many there are."""
 _NICE: Final = 5
 
 
@@ -23,12 +27,20 @@ def serve(data: Path, questions: BinaryIO, answers: BinaryIO) -> None:
     """Answer questions until there are none any more."""
     log = LogReader(data)
     while len(head := questions.read(HEAD)) == HEAD:
-        answer = pickle.dumps(_answered(log, questions.read(int.from_bytes(head, "big"))))
-        answers.write(len(answer).to_bytes(HEAD, "big"))
-        answers.write(answer)
+        parts: list[pickle.PickleBuffer] = []
+        answer = pickle.dumps(_answered(log, questions.read(int.from_bytes(head, "big"))), protocol=5, buffer_callback=parts.append)
+        _write(answers, answer)
+        answers.write(len(parts).to_bytes(HEAD, "big"))
+        for part in parts:
+            _write(answers, part.raw())
         answers.flush()
         with suppress(StoreError):  # who asks next is told
             log.catch_up()
+
+
+def _write(answers: BinaryIO, data: bytes | memoryview) -> None:
+    answers.write(len(data).to_bytes(HEAD, "big"))
+    answers.write(data)
 
 
 def _answered(log: LogReader, question: bytes) -> tuple[bool, Any]:

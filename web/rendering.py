@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from io import BytesIO
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -20,6 +19,7 @@ from markupsafe import escape
 
 from store import cells
 from store.query import status_of
+from web.body import Body
 
 if TYPE_CHECKING:
     from starlette.datastructures import Headers
@@ -168,18 +168,19 @@ def encoded(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
-def joined(pieces: Iterable[bytes]) -> bytes:
-    """All of them, without a copy of each."""
-    made = BytesIO()
-    made.writelines(pieces)
-    return made.getvalue()
+def as_json(body: bytes | Body) -> Response:
+    """An answer of `encoded`, or of parts of it."""
+    return answer(body, "application/json")
 
 
-def as_json(body: bytes) -> Response:
-    """An answer of `encoded`."""
+def answer(body: bytes | Body, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The response that has this body."""
     from starlette.responses import Response
+    from starlette.responses import StreamingResponse
 
-    return Response(body, media_type="application/json")
+    if isinstance(body, bytes):
+        return Response(body, media_type=media_type, headers=headers)
+    return StreamingResponse(body.sent(), media_type=media_type, headers={**(headers or {}), "content-length": str(len(body))})
 
 
 def wants_page(headers: Headers) -> bool:

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from store.export.native import native
 from store.reader import LogReader
+from web.body import Body
 from web.live import Change
 from web.live import Watch
 from web.query import known
@@ -23,7 +24,6 @@ from web.query import page as part_of
 from web.reading import Work
 from web.rendering import as_json
 from web.rendering import encoded
-from web.rendering import joined
 from web.rendering import render
 from web.rendering import whole
 from web.sound import STATES
@@ -99,16 +99,16 @@ def whole_page(log: LogReader, session: Record) -> str:
     )
 
 
-def twin(log: LogReader, session: Record) -> bytes:
+def twin(log: LogReader, session: Record) -> Body:
     """All of it as JSON."""
     turns = (b"," * (number > 0) + encoded(turn) for number, turn in enumerate(log.each_turn(session["id"])))
     findings = encoded([native(finding) for finding in _findings(log, session)])
-    return joined(chain((b'{"session":', encoded(session), b',"turns":['), turns, (b'],"findings":', findings, b"}")))
+    return Body.of(chain((b'{"session":', encoded(session), b',"turns":['), turns, (b'],"findings":', findings, b"}")))
 
 
-def lanes(log: LogReader, session: Record) -> bytes:
+def lanes(log: LogReader, session: Record) -> Body:
     """The timeline as JSON."""
-    return encoded(timeline(session, log.bare_turns(session["id"]), _findings(log, session), datetime.now(UTC)))
+    return Body.of([encoded(timeline(session, log.bare_turns(session["id"]), _findings(log, session), datetime.now(UTC)))])
 
 
 def some_turns(log: LogReader, session: Record, offset: int, limit: int) -> str:

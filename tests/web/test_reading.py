@@ -13,9 +13,10 @@ from typing import Any
 
 import psutil
 import pytest
-from dozing import asleep
 from portserver import DAY
 from portserver import session
+from readable_pages import asleep
+from readable_pages import body_of
 from waiting import eventually
 from waiting import soon
 
@@ -24,6 +25,7 @@ from store.days import folder_of
 from store.errors import LogUnavailable
 from store.reader import LogReader
 from store.table import AppendDB
+from web.body import PART
 from web.paging import Page
 from web.reading import PROCESSES
 from web.reading import Readers
@@ -40,10 +42,15 @@ async def readers(tmp_path: Path) -> AsyncIterator[Readers]:
     await eventually(lambda: children() == [])
 
 
-@pytest.fixture
-def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Is there once `asleep` has begun, which processes of this test can import."""
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes find `readable_pages`."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(Path(__file__).parent), os.environ.get("PYTHONPATH")))))
+
+
+@pytest.fixture
+def mark(tmp_path: Path) -> Path:
+    """Is there once `asleep` has begun."""
     return tmp_path / "asleep"
 
 
@@ -67,6 +74,14 @@ async def ids(readers: Readers, now: list[dict[str, Any]] | None = None) -> list
 async def test_a_function_gets_the_log_and_what_is_given(readers: Readers) -> None:
     assert await ids(readers, [session(3, ended_at=None)]) == ["ses_3", "ses_2", "ses_1"]
     assert await readers.work(LogReader.session, "ses_2") == session(2)
+
+
+async def test_what_is_large_comes_in_parts(readers: Readers) -> None:
+    pieces = [b"a", b"b" * PART, b"", b"c" * 3]
+    body = await readers.work(body_of, pieces)
+    assert bytes(body) == b"".join(pieces)
+    assert [len(part) for part in body.parts] == [PART, 4]
+    assert bytes(await readers.work(body_of, [])) == b""
 
 
 async def test_it_sees_what_is_written_later(readers: Readers, tmp_path: Path) -> None:
