@@ -34,6 +34,9 @@ _ONLY: Final = {
     To.upstream: ("voice", "instructions", "settings", "silence", "wait", "only", "within"),
 }
 """Options that mean something with that one alone."""
+_ASKING: Final = ("model", "key", "yes")
+"""Options of those that talk to a provider."""
+_FIX: Final = "leave it out; docs/replay.md says what is there"
 ANSWER: Final = 30.0
 
 
@@ -141,11 +144,17 @@ def replay(
 
 def _check(context: typer.Context, to: To | None) -> None:
     """Raises Failure VT105 for an option that means nothing here."""
-    known = {option.name: option.opts[0] for option in context.command.params}
+    given = {option.name: option.opts[0] for option in context.command.params if _is_typed(context, option.name)}
     for other, names in _ONLY.items():
-        given = [known[name] for name in names if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"]
-        if given and other is not to:
-            raise Failure("VT105", f"{given[0]} means something with --to {other} alone", "leave it out; docs/replay.md says what is there")
+        if (option := next((given[name] for name in names if name in given), None)) is not None and other is not to:
+            raise Failure("VT105", f"{option} means something with --to {other} alone", _FIX)
+    if to is To.client and (option := next((given[name] for name in _ASKING if name in given), None)) is not None:
+        raise Failure("VT105", f"{option} means nothing with --to client: nobody is asked", _FIX)
+
+
+def _is_typed(context: typer.Context, name: str | None) -> bool:
+    source = context.get_parameter_source(name) if name else None
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _file(what: list[str]) -> Path:

@@ -329,7 +329,12 @@ def test_a_session_without_a_word_of_whom_to_replay_it_to(data: Path) -> None:
         assert (failure.code, "--to client" in failure.fix) == ("VT105", True)
 
 
-@pytest.mark.parametrize("words", [("a.jsonl", "--strict"), (ID, "--to", "client", "--set", "a=b")], ids=["file", "client"])
+@pytest.mark.parametrize(
+    "words",
+    [("a.jsonl", "--strict"), (ID, "--to", "client", "--set", "a=b"), (ID, "--to", "client", "--yes")],
+    ids=["file", "client", "nobody asked"],
+)
 def test_options_of_something_else(words: tuple[str, ...], data: Path) -> None:
     """They are refused, so that nobody takes them for done."""
-    assert "means something with --to" in refusal(data, *words).message
+    assert " with --to " in (failure := refusal(data, *words)).message
+    assert failure.code == "VT105"
