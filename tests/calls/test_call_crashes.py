@@ -24,7 +24,7 @@ from store.reader import LogReader
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ON = "webrtc: {bind: 127.0.0.1, grace: 1s}"
+ON = "webrtc: {bind: 127.0.0.1, grace: 1s, setups: 1000/s}"
 OFF = "webrtc: {workers: 0}"
 
 

@@ -97,10 +97,12 @@ function compose(root, session) {
   });
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    if (wrongWith(form.payload.value)) return;
-    const answer = await asked('POST', `/api/sessions/${encodeURIComponent(session)}/inject`, { from: form.from.value, payload: compact(form.payload.value) });
+    const sent = form.payload.value;
+    if (wrongWith(sent)) return;
+    say('');
+    const answer = await asked('POST', `/api/sessions/${encodeURIComponent(session)}/inject`, { from: form.from.value, payload: compact(sent) });
     if (!answer.ok) say(answer.error.message, true);
-    else say(answer.waits ? 'It waits behind the message that is paused.' : `Made: ${answer.size} bytes. Policies and limits judge it as if that side had said it.`);
+    else if (form.payload.value === sent) say(answer.waits ? 'It waits behind the message that is paused.' : `Made: ${answer.size} bytes. Policies and limits judge it as if that side had said it.`);
   });
   onKey('i', () => show(box, form.payload));
   offer();
