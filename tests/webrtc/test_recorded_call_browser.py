@@ -118,7 +118,7 @@ async def test_the_barge_in_is_shaded_where_it_was(call: Call, seen: Page):
     (lane,) = [turn for turn in found["turns"] if turn["index"] == cut["index"]]
     wide = await seen.evaluate("document.getElementById('timeline').clientWidth") - _LEFT
     at = _LEFT + lane["barged"] / found["seconds"] * wide
-    assert await coloured(seen, "bad", 22, 130, at - 3, 6) > 100
+    assert await coloured(seen, "bad", 22, 130, at - 3, 6) > 50, "the line, where the waits and waveforms leave it in sight"
     assert await coloured(seen, "bad", 22, 50, _LEFT, at - 3 - _LEFT) == 0, "nobody barged in before"
 
 
