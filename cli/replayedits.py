@@ -17,8 +17,9 @@ from cli.replayspelling import Event
 from cli.replayspelling import Path
 from cli.replayspelling import Spelling
 from cli.replayspelling import encoded
-from cli.replayspelling import has
 from cli.replayspelling import put
+from realtime.dialects.fields import ABSENT
+from realtime.dialects.fields import value_at
 
 _TRANSCRIBER: tuple[Path, ...] = (
     ("session", "audio", "input", "transcription", "model"),
@@ -38,8 +39,8 @@ class Edits:
         """The message with what is to be said otherwise."""
         first = step.config and not self._set
         self._set = self._set or step.config
-        changes = [(path, value) for path, value in self.wanted if first or has(event, path)]
-        changes += [(path, value) for path, value in self.named if has(event, path)]
+        changes = [(path, value) for path, value in self.wanted if first or value_at(event, path) is not ABSENT]
+        changes += [(path, value) for path, value in self.named if value_at(event, path) is not ABSENT]
         made = deepcopy(event) if changes else event
         for path, value in changes:
             put(made, path, _beside(made, path, value))

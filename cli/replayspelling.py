@@ -80,16 +80,6 @@ def put(event: Event, path: Path, value: object) -> None:
     event[path[-1]] = value
 
 
-def has(event: Mapping[str, Any], path: Path) -> bool:
-    """Whether anything stands at a path."""
-    found: Any = event
-    for name in path:
-        if not isinstance(found, dict) or name not in found:
-            return False
-        found = found[name]
-    return True
-
-
 def _result(call: ToolCall, output: str) -> Event:
     return {"type": "conversation.item.create", "item": {"type": "function_call_output", "call_id": call.call_id, "output": output}}
 

@@ -6,6 +6,8 @@ A wrong client event never ends a session: it is answered by an `error` event th
 
 from __future__ import annotations
 
+from abc import ABC
+from abc import abstractmethod
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Callable
@@ -52,7 +54,7 @@ class Setup:
 Handler = Callable[[Event], None]
 
 
-class Machine:
+class Machine(ABC):
     """The base of all sessions; a subclass names its events and handles them."""
 
     shapes: ClassVar[Mapping[str, Shape]]
@@ -76,9 +78,9 @@ class Machine:
         self.now = now
         self.greet()
 
+    @abstractmethod
     def introduction(self) -> Event | None:
         """The session as it is now, as whoever joins it is told; None where a session has nothing to say first."""
-        raise NotImplementedError
 
     def greet(self) -> None:
         """Sends what a client sees first."""

@@ -86,9 +86,7 @@ class Lists(DayReader):
         """Findings as they stand now, with their texts."""
         with self._reading():
             looking = self.contents.looking()
-            days = groupby(places, key=attrgetter("day"))
-            rows = [(day, row) for day, of in days for _, row in self.table(day, FINDINGS).items([place.number for place in of])]
-            return [self.whole(FINDINGS, row, day, looking) for day, row in rows]
+            return [self.whole(FINDINGS, row, day, looking) for day, row in list(self._rows(FINDINGS, places))]
 
     def billing(
         self,
@@ -138,8 +136,13 @@ class Lists(DayReader):
     def _listed(self, table: str, wanted: Listed, limit: int | None, offset: int, order: Order) -> list[Row]:
         with self._reading():
             places = islice(self._found_in(table, wanted, order), offset, None if limit is None else offset + limit)
-            days = groupby(places, key=attrgetter("day"))
-            return [row for day, of in days for _, row in self.table(day, table).items([place.number for place in of])]
+            return [row for _, row in self._rows(table, places)]
+
+    def _rows(self, table: str, places: Iterable[Found]) -> Iterator[tuple[str, Row]]:
+        """The records at places, with their day; without texts."""
+        for day, of in groupby(places, key=attrgetter("day")):
+            for _, row in self.table(day, table).items([place.number for place in of]):
+                yield day, row
 
     def _found_in(self, name: str, wanted: Listed, order: Order) -> Iterator[Found]:
         """Records that fit, in their order, day by day as far as one goes."""

@@ -43,6 +43,10 @@ class WantedTurns:
         """Whether a turn is wanted, whatever its texts say."""
         return (self.status is None or turn["status"] == self.status) and between(str(turn["started_at"]), self.since, self.until)
 
+    def says(self, turn: Row) -> bool:
+        """Whether the text is in a turn, which has its texts in it."""
+        return self.text is None or has_text(turn, self.text.casefold())
+
     def day(self, day: str) -> bool:
         """Whether sessions of a day can have such turns: none lasts longer than until the end of the next day."""
         earliest = None if self.since is None else self.since - timedelta(days=1)
@@ -58,7 +62,7 @@ def turn_list(log: LogReader, wanted: WantedTurns, *, limit: int, offset: int, o
         known = {facts.id: facts for facts in log.of_day(day, wanted.session)}
         sessions.update(known)
         for turn in log.rows(day, TURNS).values() if known else ():
-            if owner(turn) in known and wanted.fits(turn) and (wanted.text is None or has_text(whole(turn), wanted.text.casefold())):
+            if owner(turn) in known and wanted.fits(turn) and (wanted.text is None or wanted.says(whole(turn))):
                 yield turn
 
     def whole(turn: Row) -> Row:

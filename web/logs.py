@@ -19,7 +19,6 @@ from starlette.routing import Route
 
 from store.clock import stamp
 from store.query import Wanted
-from store.query import has_text
 from store.reader import LogReader
 from store.turnlist import WantedTurns
 from store.turnlist import described
@@ -81,8 +80,7 @@ def all_turns(log: LogReader, wanted: WantedTurns, part: Page) -> bytes:
 
 def some_turns(log: LogReader, session: Record, wanted: WantedTurns, part: Page) -> bytes:
     """Turns of a session that fit, as JSON."""
-    text = wanted.text and wanted.text.casefold()
-    turns = [turn for turn in log.turns(session["id"]) if wanted.fits(turn) and (text is None or has_text(turn, text))]
+    turns = [turn for turn in log.turns(session["id"]) if wanted.fits(turn) and wanted.says(turn)]
     ordered = turns if part.order == "asc" else turns[::-1]
     shown = described(log, ordered[part.offset : part.offset + part.limit], {session["id"]: session})
     more = part.offset + len(shown) < len(turns)

@@ -13,6 +13,8 @@ from realtime.audio import base64_size
 
 Fields = Mapping[str, Any]
 
+ABSENT: Final = object()
+"""In the place of a value where there is none; null is one."""
 _NONE: Final[dict[str, Any]] = {}
 _QUOTE: Final = ord('"')
 _decode_text = msgspec.json.Decoder(str).decode
@@ -40,6 +42,16 @@ def objects(source: Fields, *names: str) -> list[dict[str, Any]]:
     """The objects in the first of the named fields that is a list; other members are left out."""
     found: list[Any] = next((value for name in names if isinstance(value := source.get(name), list)), [])
     return [member for member in found if isinstance(member, dict)]
+
+
+def value_at(source: Fields, path: tuple[str, ...]) -> Any:
+    """What stands at a path of objects; `ABSENT` where nothing does."""
+    value: Any = source
+    for name in path:
+        if not isinstance(value, dict) or name not in value:
+            return ABSENT
+        value = value[name]
+    return value
 
 
 def whole(source: Fields, name: str) -> int | None:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from typing import Final
 
+from realtime.dialects.fields import ABSENT
 from realtime.dialects.fields import obj
+from realtime.dialects.fields import value_at
 from realtime.frame import Frame
 from realtime.jsonedit import Edit
 from realtime.jsonedit import edited
@@ -18,7 +20,6 @@ from realtime.jsonedit import edited
 Path = tuple[str, ...]
 DETECTION: Final[tuple[Path, ...]] = (("session", "audio", "input", "turn_detection"), ("session", "turn_detection"))
 TRANSCRIPTION: Final[tuple[Path, ...]] = (("session", "audio", "input", "transcription"), ("session", "input_audio_transcription"))
-_ABSENT: Final = object()
 
 
 @dataclass(slots=True)
@@ -38,10 +39,10 @@ def asked(event: dict[str, Any]) -> Asked:
     """What a configuration says of the two."""
     made = Asked()
     for path in DETECTION:
-        if (value := _at(event, path)) is not _ABSENT:
+        if (value := value_at(event, path)) is not ABSENT:
             made.automatic = isinstance(value, dict) and value.get("create_response") is not False
     for path in TRANSCRIPTION:
-        if (value := _at(event, path)) is not _ABSENT:
+        if (value := value_at(event, path)) is not ABSENT:
             made.transcripts = value is not None
     return made
 
@@ -53,11 +54,11 @@ def restrained(frame: Frame, transcriber: str | None) -> bytes:
         return frame.payload
     edits = []
     for path in DETECTION:
-        value = _at(event, path)
+        value = value_at(event, path)
         if isinstance(value, dict) and value.get("create_response") is not False:
             edits.append(Edit(path, {**value, "create_response": False}))
     for path in TRANSCRIPTION:
-        if _at(event, path) is None and transcriber is not None:
+        if value_at(event, path) is None and transcriber is not None:
             edits.append(Edit(path, {"model": transcriber}))
     return edited(frame.payload, edits) if edits else frame.payload
 
@@ -69,11 +70,11 @@ def concealed(frame: Frame, wants: Asked, *, transcripts: bool) -> bytes:
         return frame.payload
     edits = []
     for path in DETECTION:
-        value = _at(event, path)
+        value = value_at(event, path)
         if wants.automatic and isinstance(value, dict) and value.get("create_response") is False:
             edits.append(Edit((*path, "create_response"), True))
     for path in TRANSCRIPTION:
-        if transcripts and isinstance(_at(event, path), dict):
+        if transcripts and isinstance(value_at(event, path), dict):
             edits.append(Edit(path, None))
     return edited(frame.payload, edits) if edits else frame.payload
 
@@ -88,10 +89,10 @@ def opening(event: dict[str, Any], transcriber: str | None, said: Asked, event_i
     inner: dict[str, Any] = {}
     made: dict[str, Any] = {}
     for path, place in zip(DETECTION, (inner, made), strict=True):
-        value = _at(event, path)
+        value = value_at(event, path)
         if said.automatic is None and isinstance(value, dict) and value.get("create_response") is not False:
             place["turn_detection"] = {**value, "create_response": False}
-    has_one = any(isinstance(_at(event, path), dict) for path in TRANSCRIPTION)
+    has_one = any(isinstance(value_at(event, path), dict) for path in TRANSCRIPTION)
     if said.transcripts is None and not has_one and transcriber is not None:
         (inner if nested else made)["transcription" if nested else "input_audio_transcription"] = {"model": transcriber}
     if inner:
@@ -100,13 +101,3 @@ def opening(event: dict[str, Any], transcriber: str | None, said: Asked, event_i
         return None
     kind = {"type": session["type"]} if isinstance(session.get("type"), str) else {}
     return json.dumps({"type": "session.update", "event_id": event_id, "session": {**kind, **made}}).encode()
-
-
-def _at(event: dict[str, Any], path: Path) -> Any:
-    """The value at a path; the mark for none where there is none."""
-    value: Any = event
-    for name in path:
-        if not isinstance(value, dict) or name not in value:
-            return _ABSENT
-        value = value[name]
-    return value
