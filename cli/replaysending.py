@@ -34,7 +34,7 @@ _CHUNK_MS: Final = 100
 _STILL: Final = 0.5
 """After so long without a word of the provider an open microphone goes on: it may need more silence to know that the user has ended."""
 _FAST: Final = 0.02
-"""Seconds between pieces of silence where nothing else takes its time."""
+"""Seconds between pieces of silence where nothing else takes its time, and for what comes in one go with what was waited for."""
 _MOST_SILENCE: Final = 100
 """Pieces of silence for one wait."""
 
@@ -146,12 +146,15 @@ class _Sender:
 
     async def _ready(self, step: Step, told: Callable[[str], None]) -> None:
         """Until nothing more has to come before this message."""
-        self._moved, pieces = max(self._moved, self._clock()), 0
+        self._moved, pieces, waited = max(self._moved, self._clock()), 0, False
         while True:
             for body in self._course.owed(step):
                 await self._say(body)
             if (why := self._course.waits(step)) is None:
+                if waited and not self._line.pace:  # what comes in one go with it is heard first
+                    await asyncio.sleep(_FAST)
                 return
+            waited = True
             told(why)
             if self._closed:
                 await self._socket.recv()  # says why
